@@ -6,6 +6,7 @@
 local M = {}
 
 local ROUND_TRIP_MS = 1
+local DRIFT = 0.0005       -- as much as programs that set clocks allow
 local WIDE_MS = {20, 120}  -- how long a request takes
 local RENEW_MS = 400       -- as in csrc/http/loop.c
 
@@ -65,16 +66,17 @@ local function random_numbers(seed)
   end
 end
 
--- A service that counts in fixed windows.
+-- A service that counts in fixed windows. Its margin is the least time that a
+-- window would have to be longer for a 429, wherever it began.
 local function new_service(limits, random)
   local lengths, windows = {1000, 60000, 86400000}, {}
   for i, limit in ipairs(limits) do
     if limit > 0 then
       windows[#windows + 1] = {length = lengths[i], limit = limit,
-        phase = math.floor(random() * lengths[i]), counts = {}}
+        phase = math.floor(random() * lengths[i]), counts = {}, times = {}, count = 0}
     end
   end
-  local service = {accepted = 0, rejected = 0, windows = windows}
+  local service = {accepted = 0, rejected = 0, windows = windows, margin = math.huge}
   function service.request(now)
     local open = true
     for _, w in ipairs(windows) do
@@ -87,6 +89,12 @@ local function new_service(limits, random)
     end
     for _, w in ipairs(windows) do
       w.counts[w.number] = (w.counts[w.number] or 0) + 1
+      local i = w.count % w.limit
+      if w.times[i] then
+        service.margin = math.min(service.margin, now - w.times[i] - w.length)
+      end
+      w.times[i] = now
+      w.count = w.count + 1
     end
     service.accepted = service.accepted + 1
     return true
@@ -104,6 +112,7 @@ end
 ---@field memory_redis table  the module spec.support.memory_redis
 ---@field latency? number[]  the least and the most that a request takes, in milliseconds
 ---@field events? table[]  {at = seconds, run = function(fleet) end}
+---@field round_trip? number  the least that an exchange takes, in milliseconds
 ---@field jitter? number  the most that a message to or from Redis is late, in milliseconds
 ---@field most? integer  requests of a host at a time; default 512
 
@@ -116,7 +125,7 @@ function M.run(o)
   local redis = o.memory_redis.new()
   local start = redis.now
   local service = new_service(o.limits, random)
-  local jitter = o.jitter or 5
+  local jitter, round_trip = o.jitter or 5, o.round_trip or ROUND_TRIP_MS
   local latency, most = o.latency or WIDE_MS, o.most or 512
   local fleet = {redis = redis, service = service, hosts = {}, waits = 0, away = false}
   local now = start
@@ -135,23 +144,23 @@ function M.run(o)
   end
 
   local function exchange(host)
-    local asked = now
-    local arguments = host.lease:ask(now)
+    local asked = host.clock()
+    local arguments = host.lease:ask(asked)
     if fleet.away then
       push(now + 50, function()
         if host.alive then
-          host.lease:fail(asked, now)
+          host.lease:fail(asked, host.clock())
           schedule(host, now)
         end
       end)
       return
     end
-    push(now + ROUND_TRIP_MS / 2 + random() * jitter, function()
+    push(now + round_trip / 2 + random() * jitter, function()
       redis.now = math.floor(now)
       local reply = redis:exchange("{a}", host.name, arguments)
-      push(now + ROUND_TRIP_MS / 2 + random() * jitter, function()
+      push(now + round_trip / 2 + random() * jitter, function()
         if host.alive then
-          host.lease:answer(asked, now, reply, false)
+          host.lease:answer(asked, host.clock(), reply, false)
           schedule(host, now)
         end
       end)
@@ -159,27 +168,27 @@ function M.run(o)
   end
 
   local function start_request(host)
-    local began = now
-    host.lease:take(now)
+    local began, at = now, host.clock()
+    host.lease:take(at)
     host.running = host.running + 1
     local elapsed = latency[1] + random() * (latency[2] - latency[1])
     push(now + elapsed * random(), function()
       if not service.request(now) and host.alive then
-        host.lease:block(now, 1000)
+        host.lease:block(host.clock(), 1000)
       end
     end)
     for later = RENEW_MS, elapsed, RENEW_MS do
       push(began + later, function()
         if host.alive then
-          host.lease:move(began, now)
-          began = now
+          host.lease:move(at, host.clock())
+          at = host.clock()
         end
       end)
     end
     push(now + elapsed, function()
       host.running = host.running - 1
       if host.alive then
-        host.lease:move(began, now)
+        host.lease:move(at, host.clock())
         schedule(host, now)
       end
     end)
@@ -188,7 +197,7 @@ function M.run(o)
   local function wake(host)
     local wait
     while host.alive and host.queued > 0 and host.running < most do
-      wait = host.lease:wait(now)
+      wait = host.lease:wait(host.clock())
       if wait > 0 then
         break
       end
@@ -198,10 +207,10 @@ function M.run(o)
     if not host.alive then
       return
     end
-    local due = host.lease:due(now)
+    local due = host.lease:due(host.clock())
     if due == 0 then
       exchange(host)
-      due = host.lease:due(now)
+      due = host.lease:due(host.clock())
     end
     local at = math.min(due or math.huge, wait and wait > 0 and wait or math.huge)
     if at < math.huge then
@@ -214,6 +223,11 @@ function M.run(o)
       queued = o.demand and 0 or math.huge, lease = o.probe.new(o.limits[1],
         o.limits[2], o.limits[3])}
     host.wake = function() wake(host) end
+    -- the clocks of hosts differ, and some run faster than others
+    local offset, drift = random() * 1e6, (random() * 2 - 1) * DRIFT
+    host.clock = function()
+      return math.floor(now - offset + (now - start) * drift)
+    end
     fleet.hosts[#fleet.hosts + 1] = host
     schedule(host, now + random() * 20)
     return host

@@ -127,6 +127,8 @@ PLAIN_C = $(filter-out $(OUT)/obj/lua/%,$(CORE))
 FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
+LEASE = csrc/redis/lease.c csrc/redis/away.c
+
 # Programs and libraries for specs: the budget, and time slices, with a clock that
 # they set; fork; links; slow name resolution; another libcurl; failing
 # allocations; threads; the lease of a host; a service that counts windows.
@@ -163,11 +165,11 @@ $(OUT)/spec_links.so: spec/support/links.c $(CORE)
 	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  api/links.o base/buffer.o)
 
-$(OUT)/spec_lease.so: spec/support/lease_probe.c csrc/redis/lease.c \
-    csrc/redis/lease.h $(CORE)
+$(OUT)/spec_lease.so: spec/support/lease_probe.c $(LEASE) csrc/redis/lease.h \
+    csrc/redis/away.h $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
-	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) -o $@ $< csrc/redis/lease.c \
+	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) -o $@ $< $(LEASE) \
 	  $(addprefix $(OUT)/obj/,ratelimit/usage.o base/buffer.o)
 
 $(OUT)/window_server: spec/support/window_server.c
@@ -408,7 +410,7 @@ cli-scale:
 	@$(ENV) lua5.4 bench/cli_export.lua $(RECORDS)
 	@$(ENV) lua5.4 bench/cli_import.lua $(RECORDS)
 
-soak: build
+soak: build probes
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua
 	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis.lua
 	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis_away.lua

@@ -3,6 +3,8 @@
 */
 #include "redis/lease.h"
 
+#include "redis/away.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +13,7 @@
 #define LOOK_MS 100      /* more between two looks: nothing waited meanwhile */
 #define SHARE_MS 10      /* between two looks for a token of another process */
 #define POLL_MS 1        /* between two looks at the file for a reply */
-#define START_MS 500     /* of the time without Redis: see part_of */
 #define LATE_MS 300      /* a reply that is later is that of a slow Redis */
-#define RETRY_MS 1000    /* between two attempts while Redis is away */
 
 /* Tokens that Redis holds for this host end after 500 ms (see script.lua); here
 ** they end earlier, and a request that took the last one is reported before. */
@@ -33,7 +33,7 @@
 #define PREFETCH_FROM 4 /* it asks when half of that number of tokens is left */
 #define MAX_WANTED 10000u
 #define MAX_HISTORY 25 /* slots of a window that are reported after a loss */
-#define SLOT_SHIFT 2   /* events of 4 ms become one */
+#define SLOT_SHIFT 2   /* events of a slot, 4 ms, become one */
 #define RETENTION_MS 120000 /* how long a record is kept after its last use */
 #define MAX_CLOCK_MS (INT64_C(1) << 50)
 #define MAX_AGE_MS INT64_C(172800000)
@@ -56,10 +56,16 @@ static void events_check (lease_events *list, int64_t now) {
 }
 
 
-static int32_t events_find (const lease_events *list, int64_t at) {
+/* Returns the slot of the second's window, by the time of Redis. */
+static int64_t slot_of (const lease *l, int64_t at) {
+  return (at + l->clock) >> SLOT_SHIFT;
+}
+
+
+static int32_t events_find (const lease *l, int64_t at) {
   int32_t i;
-  for (i = list->count - 1; i >= 0; i--)
-    if (list->at[i] >> SLOT_SHIFT == at >> SLOT_SHIFT)
+  for (i = l->events.count - 1; i >= 0; i--)
+    if (slot_of(l, l->events.at[i]) == slot_of(l, at))
       return i;
   return -1;
 }
@@ -67,8 +73,9 @@ static int32_t events_find (const lease_events *list, int64_t at) {
 
 /* If the list is full, a request counts for longer than it must: one that
 ** started counts as of the last event, and one that moved counts twice. */
-static void events_add (lease_events *list, int64_t at, int by) {
-  int32_t i = events_find(list, at);
+static void events_add (lease *l, int64_t at, int by) {
+  lease_events *list = &l->events;
+  int32_t i = events_find(l, at);
   if (i < 0 && list->count == LEASE_EVENTS) {
     if (by < 0)
       return;
@@ -136,7 +143,7 @@ void lease_check (lease *l, int64_t now) {
   bound(&l->sent_at, now);
   bound(&l->retry_at, now + MAX_AGE_MS);
   bound(&l->away, now);
-  bound(&l->try_again, now + RETRY_MS);
+  bound(&l->try_again, now + AWAY_RETRY_MS);
   bound(&l->turn, now + MAX_AGE_MS);
   bound(&l->blocked, now + MAX_AGE_MS);
   bound(&l->clock, MAX_CLOCK_MS);
@@ -144,119 +151,6 @@ void lease_check (lease *l, int64_t now) {
     l->clock = 0;
   for (i = 0; i < BUDGET_WINDOWS; i++)
     bound(&l->windows[i].reset, now + MAX_AGE_MS);
-}
-
-
-/* {======================================================
-** Without Redis
-** ======================================================= */
-
-static uint32_t hosts_of (const lease *l) {
-  return l->hosts > 0 ? l->hosts : 1;
-}
-
-
-/* Sets this host's part of each window for the time in which Redis last knew
-** more than this host; docs/scale.md says why it is safe. A tenth of an equal
-** part is always allowed, so that a host that had used nothing does not wait
-** for a whole window. A host that was never in contact knows of no others. */
-static void set_parts (lease *l, const usage_state *s, int64_t now) {
-  int i;
-  for (i = 0; i < BUDGET_WINDOWS; i++) {
-    uint32_t limit = s->windows[i].limit, used = l->windows[i].used;
-    uint32_t equal = limit / hosts_of(l), own = l->windows[i].own;
-    bool old = now - l->asked_for > s->windows[i].length / 10 + RETRY_MS;
-    uint32_t part = old || used > limit ? 0 : (limit - used) / hosts_of(l);
-    if (own > equal || old)
-      own = old ? 0 : equal;
-    if (own < s->windows[i].used)
-      own = s->windows[i].used;
-    l->windows[i].start =
-        s->windows[i].used + (part > equal / 10 ? part : equal / 10);
-    part += own;
-    if (part < equal / 10)
-      part = equal / 10;
-    if (l->epoch == 0 && part < equal)
-      l->windows[i].start = part = equal;
-    l->windows[i].part = part;
-  }
-}
-
-
-/* Often Redis is only slow, for this host alone, and other hosts go on to share
-** the limits. So a host begins with little. */
-static uint32_t part_of (const lease *l, const usage_state *s, int i,
-                         int64_t now) {
-  uint32_t equal = s->windows[i].limit / hosts_of(l);
-  uint32_t part = l->windows[i].part;
-  int64_t time = now - l->away;
-  if (time < START_MS)
-    return l->windows[i].start;
-  if (time < s->windows[i].length)
-    return part;
-  if (time < 2 * s->windows[i].length && part < equal)
-    return part;
-  return equal;
-}
-
-
-static int64_t wait_without (const lease *l, usage *u, const bucket *b,
-                             int64_t now) {
-  usage_state s;
-  bucket part = *b;
-  int64_t wait, other;
-  int i;
-  usage_describe(u, b, now, &s);
-  wait = s.wait;
-  part.fixed = true;
-  for (i = 0; i < BUDGET_WINDOWS; i++) {
-    uint32_t limit = s.windows[i].limit;
-    uint32_t most = limit != 0 ? part_of(l, &s, i, now) : 0;
-    part.limit[i] = limit != 0 && most == 0 ? 1 : most;
-    if (limit == 0 || most > 0)
-      continue;
-    other = limit < hosts_of(l) ? l->turn : l->away + s.windows[i].length;
-    if (other - now > wait)
-      wait = other - now;
-  }
-  other = usage_wait(u, &part, now);
-  return other > wait ? other : wait;
-}
-
-
-/* If an equal part is less than one request, the hosts take turns, by the time
-** of Redis: each turn is a little longer than the service needs for one. */
-static void set_turn (lease *l, const usage_state *s, int64_t now) {
-  int64_t hosts = hosts_of(l);
-  int i;
-  for (i = 0; i < BUDGET_WINDOWS; i++) {
-    int64_t limit = s->windows[i].limit, length, number;
-    if (limit == 0 || limit >= hosts)
-      continue;
-    length = s->windows[i].length * 11 / 10 / limit;
-    number = (now + l->clock) / length + 1;
-    number += (l->index % hosts - number % hosts + hosts) % hosts;
-    if (number * length - l->clock > l->turn)
-      l->turn = number * length - l->clock;
-  }
-}
-
-/* }====================================================== */
-
-
-/* From now on this host goes on without Redis. */
-static void go_away (lease *l, usage *u, const bucket *b, int64_t now) {
-  usage_state s;
-  l->asked = 0;
-  l->try_again = now + RETRY_MS;
-  if (l->away != 0)
-    return;
-  usage_describe(u, b, now, &s);
-  set_parts(l, &s, now);
-  set_turn(l, &s, now);
-  l->away = now;
-  l->tokens = 0;
-  l->retry_at = 0;
 }
 
 
@@ -290,10 +184,10 @@ int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now) {
   if (l->away == 0 && l->tokens > 0 && now < l->until)
     return 0;
   if (l->away == 0 && is_forgotten(l, now))
-    go_away(l, u, b, now);
+    away_begin(l, u, b, now);
   l->wanted = true;
   if (l->away != 0)
-    return wait_without(l, u, b, now);
+    return away_wait(l, u, b, now);
   return time_to_look(l->retry_at - now);
 }
 
@@ -301,14 +195,14 @@ int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now) {
 void lease_take (lease *l, const usage *u, const bucket *b, int64_t now) {
   usage_state s;
   usage copy = *u;
-  events_add(&l->events, now, 1);
+  events_add(l, now, 1);
   if (l->away == 0 && l->tokens > 0)
     l->tokens--;
   else if (l->away != 0) {
     l->was_away = true;
     l->away_use = now;
     usage_describe(&copy, b, now, &s);
-    set_turn(l, &s, now);
+    away_set_turn(l, &s, now);
   }
   l->taken++;
   l->granted_at = now;
@@ -317,10 +211,10 @@ void lease_take (lease *l, const usage *u, const bucket *b, int64_t now) {
 
 
 void lease_move (lease *l, int64_t then, int64_t now) {
-  if (then >> SLOT_SHIFT == now >> SLOT_SHIFT)
+  if (slot_of(l, then) == slot_of(l, now))
     return;
-  events_add(&l->events, then, -1);
-  events_add(&l->events, now, 1);
+  events_add(l, then, -1);
+  events_add(l, now, 1);
 }
 
 
@@ -503,7 +397,7 @@ bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
   if (!add(to, l->epoch) || !add(to, l->report) || !add(to, l->tokens) ||
       !add(to, want) || !add(to, l->hosts) || !add(to, l->was_away) ||
       !add(to, l->blocked > now ? l->blocked - now : 0) ||
-      !add(to, l->clock != 0 ? now + l->clock : 0) ||
+      !add(to, l->epoch != 0 ? now + l->clock : 0) ||
       !add_windows(l, &s, now, to) || !add_events(&l->sent, now, to) ||
       !(l->tell_all ? add_history(u, &s, now, to) : add(to, 0)))
     return false;
@@ -517,14 +411,13 @@ static uint32_t number_of (int64_t n) {
 }
 
 
-/* The difference between both clocks is at most this, and at least that. It
-** must stay the same while events are reported: the end of a request takes back
-** what its start counted. If it is too large, requests count for longer. */
-static void set_clock (lease *l, int64_t redis_time, int64_t asked,
-                       int64_t now) {
-  int64_t most = redis_time - asked, least = redis_time - now;
-  if (l->clock == 0 || l->clock > most || l->clock < least)
-    l->clock = most;
+/* The difference between both clocks is at most this, and at least that, both
+** rounded. It must stay the same while events are reported: the end of a request
+** takes back what its start counted. If it is too large, requests count for
+** longer. */
+static void set_clock (lease *l, int64_t time, int64_t asked, int64_t now) {
+  if (l->epoch == 0 || l->clock > time - asked + 1 || l->clock < time - now - 1)
+    l->clock = time - asked;
 }
 
 
@@ -536,6 +429,7 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
   if (asked >= l->sent_at)
     l->sent.count = 0;
   l->tell_all = false;
+  set_clock(l, reply[11], asked, now);
   l->epoch = reply[1];
   l->hosts = number_of(reply[4]);
   l->contended = reply[5] != 0;
@@ -549,7 +443,6 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
     l->windows[i].own = s.windows[i].used;
   }
   l->index = number_of(reply[10]);
-  set_clock(l, reply[11], asked, now);
   l->asked_for = asked;
 }
 
@@ -592,7 +485,7 @@ void lease_answer (lease *l, usage *u, const bucket *b,
 void lease_fail (lease *l, usage *u, const bucket *b, int64_t asked,
                  int64_t now) {
   if (l->asked == asked)
-    go_away(l, u, b, now);
+    away_begin(l, u, b, now);
 }
 
 /* }====================================================== */

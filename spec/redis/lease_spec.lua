@@ -173,7 +173,10 @@ describe("a lease", function()
     assert.equal(1005, base_after(T + 20, T + 40, T + 1035))
     assert.equal(1002, base_after(T + 50, T + 51, T + 1052)) -- it was too large
     assert.equal(1002, base_after(T + 60, T + 61, T + 1062))
-    assert.equal(3000, base_after(T + 70, T + 71, T + 3070)) -- a clock was set
+    assert.equal(1002, base_after(T + 70, T + 70, T + 1071)) -- clocks are rounded
+    assert.equal(3000, base_after(T + 80, T + 81, T + 3080)) -- a clock was set
+    assert.equal(0, base_after(T + 90, T + 91, T + 90)) -- both are the same
+    assert.equal(0, base_after(T + 100, T + 100, T + 101))
   end)
 
   it("sends a report again, under its number, until it arrived", function()

@@ -137,6 +137,23 @@ local function check(name, open)
       assert.equal(1, exchange("a").used)
     end)
 
+    it("finds the start of a request in a slot beside, if clocks drift", function()
+      exchange("a", {base = T, events = {{100, 2}}})
+      at(10)
+      exchange("a", {base = T + 9, events = {{110, -1}, {5, 1}}})
+      exchange("a", {base = T + 11, events = {{107, -1}, {5, 1}}})
+      assert.equal(2, exchange("a").used)
+    end)
+
+    it("takes the older of two starts that may be meant", function()
+      exchange("a", {base = T, events = {{0, 1}}})
+      at(8)
+      exchange("a", {base = T + 8, events = {{0, 1}}})
+      exchange("a", {base = T + 8, events = {{4, -1}}})
+      at(1007)
+      assert.equal(1, exchange("a").used)
+    end)
+
     it("counts in all windows", function()
       local limits = {10, 12, 0}
       exchange("a", {limits = limits, events = {{0, 10}}})

@@ -181,9 +181,10 @@ static void send_report (int fd, int64_t now) {
   }
   fprintf(out, "now %lld\n", (long long)now);
   fclose(out);
-  snprintf(head, sizeof(head),
-           "HTTP/1.1 200 OK\r\ncontent-length: %zu\r\nconnection: close\r\n\r\n",
-           size);
+  snprintf(
+      head, sizeof(head),
+      "HTTP/1.1 200 OK\r\ncontent-length: %zu\r\nconnection: close\r\n\r\n",
+      size);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   if (write(fd, head, strlen(head)) < 0 || write(fd, text, size) < 0)
     perror("report");

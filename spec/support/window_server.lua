@@ -90,8 +90,13 @@ function Server:sum(length, from, to)
   return sum
 end
 
+--- Ends the process. Its log of all requests is kept as $SOAK_LOG, if that is set.
 function Server:stop()
   self.pipe:close()
+  local keep = os.getenv "SOAK_LOG"
+  if keep then
+    script.shell(("cp %s %s"):format(self.log, script.quote(keep)))
+  end
   os.remove(self.log)
 end
 

@@ -125,10 +125,10 @@ local function advance(ring)
   ring.head = max(number, ring.head)
 end
 
-local function add(ring, at, count)
-  local number = min(floor(at / ring.width), ring.head)
-  if number < ring.head - SLOTS then
-    return
+-- Adds to a slot, and returns what could not be taken from it.
+local function add_to_slot(ring, number, count)
+  if number < ring.head - SLOTS or number > ring.head then
+    return count
   end
   local name = slot(ring, number)
   local before = tonumber(call("HGET", state, name) or 0)
@@ -139,6 +139,20 @@ local function add(ring, at, count)
     call("HDEL", state, name)
   end
   ring.sum = ring.sum + after - before
+  return before + count - after
+end
+
+-- The clocks of a host and of Redis drift, so that the start of a request may be
+-- found in a slot beside.
+local function add(ring, at, count)
+  local number = min(floor(at / ring.width), ring.head)
+  local rest = add_to_slot(ring, number, count)
+  if count < 0 and rest < 0 then
+    rest = add_to_slot(ring, number - 1, rest)
+    if rest < 0 then
+      add_to_slot(ring, number + 1, rest)
+    end
+  end
 end
 
 local function add_to_all(at, count, window)

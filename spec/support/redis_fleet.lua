@@ -64,7 +64,7 @@ function Fleet:add_host()
 end
 
 --- Waits until the processes of a host are ready to call.
-function Fleet:wait_for(host)
+function Fleet.wait_for(_, host)
   for i, pipe in ipairs(host.pipes) do
     host.pids[i] = host.pids[i] or assert(pipe:read("*l")):match("^ready (%d+)$")
     assert(host.pids[i], "a process of a host did not start")

@@ -37,7 +37,8 @@ function M.start(options)
   local port_file = os.tmpname()
   -- it ends when this process does, which closes its input
   local pipe = assert(io.popen("exec " .. table.concat(words, " ") .. " >" .. port_file, "w"))
-  local last, port = socket.gettime() + 5, nil
+  local last = socket.gettime() + 5
+  local port
   repeat
     socket.sleep(0.01)
     local file = assert(io.open(port_file))

@@ -1,7 +1,7 @@
 /*
-** redis/away.h - what a host may use while Redis does not reply: its part of the
-** limits that it last knew. docs/scale.md says why it is safe. Only lease.c calls
-** these functions.
+** redis/away.h - what a host may use while Redis does not reply: its part of
+** the limits that it last knew. docs/scale.md says why it is safe. Only lease.c
+** calls these functions.
 */
 #ifndef KLAVIYO_REDIS_AWAY_H
 #define KLAVIYO_REDIS_AWAY_H

@@ -412,12 +412,13 @@ static uint32_t number_of (int64_t n) {
 
 
 /* The difference between both clocks is at most this, and at least that, both
-** rounded. It must stay the same while events are reported: the end of a request
-** takes back what its start counted. If it is too large, requests count for
-** longer. */
+** rounded. It must stay the same while events are reported: the end of a
+** request takes back what its start counted. If it is too large, requests count
+** for longer. */
 static void set_clock (lease *l, int64_t time, int64_t asked, int64_t now) {
-  if (l->epoch == 0 || l->clock > time - asked + 1 || l->clock < time - now - 1)
-    l->clock = time - asked;
+  int64_t most = time - asked, least = time - now;
+  if (l->epoch == 0 || l->clock > most + 1 || l->clock < least - 1)
+    l->clock = most;
 }
 
 

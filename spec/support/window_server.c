@@ -1,7 +1,7 @@
 /*
-** support/window_server.c - a service that counts requests in fixed windows and
-** rejects what exceeds a limit. It shares no code with the library, so that it
-** can be its judge: its windows start at times that it tells no client.
+** support/window_server.c - a service that counts requests in fixed windows
+** and rejects what exceeds a limit. It shares no code with the library, so that
+** it can be its judge: its windows start at times that it tells no client.
 **
 **   window_server ADDRESS PORT LOG DELAY LENGTH:LIMIT ...
 **
@@ -11,8 +11,8 @@
 ** responses. LOG gets a line for each request: its time in milliseconds since
 ** the start, the number of the window of each length, and "accepted" or
 ** "rejected". GET /windows returns a line for each window: its length, number,
-** start, limit and how many requests it accepted and rejected; then one with the
-** present time. The program ends when its standard input is closed.
+** start, limit and how many requests it accepted and rejected; then one with
+** the present time. The program ends when its standard input is closed.
 */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -58,9 +58,9 @@ end
 function Server:windows()
   local text = assert(http.request(self.base_url .. "/windows"))
   local all = {}
-  for length, number, start, limit, accepted, rejected in
+  for size, number, start, limit, accepted, rejected in
       text:gmatch("(%d+) (%d+) (%-?%d+) (%d+) (%d+) (%d+)\n") do
-    length = tonumber(length)
+    local length = tonumber(size)
     all[length] = all[length] or {}
     table.insert(all[length], {number = tonumber(number), start = start / 1000,
       finish = (start + length) / 1000, limit = tonumber(limit),

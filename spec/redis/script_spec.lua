@@ -20,6 +20,9 @@ local function real_redis()
     return assert(server:call("EVAL", text, 4, bucket, bucket .. ":seen",
       bucket .. ":held", bucket .. ":waiting", (table.unpack or unpack)(list)))
   end
+  function redis.encoding(_, key)
+    return server:call("OBJECT", "ENCODING", key)
+  end
   function redis.flush()
     server:call("FLUSHALL")
   end
@@ -306,6 +309,14 @@ local function check(name, open)
       it("keeps its keys no longer than their content", function()
         exchange("a", {want = 20, limits = {10, 150, 0}})
         assert.is_true(redis.keys_left() > 60000 and redis.keys_left() <= 120000)
+      end)
+
+      it("keeps the counts in a table, not in a list", function()
+        exchange("a", {events = {{0, 1}}})
+        assert.equal("hashtable", redis:encoding("{b}"))
+        redis:flush()
+        exchange("a", {events = {{0, 1}}})
+        assert.equal("hashtable", redis:encoding("{b}"))
       end)
     end
   end)

@@ -10,6 +10,9 @@ local SLOTS = 250       -- slots of a window, as in csrc/ratelimit/usage.h
 local HELD_MS = 500     -- after this, tokens count as used: lease.c has less
 local SEEN_MS = 60000   -- after this, a host is forgotten
 local ACTIVE_MS = 2000  -- a host that was seen since is active
+-- Redis keeps a hash without long values as a list, in which it looks for a slot from
+-- the start: ten times slower here. A value of more than 64 bytes makes it a table.
+local ABOUT = "the counts of one rate limit, which hosts share (docs/scale.md of klaviyo)"
 local MAX_WAIT_MS = 30000 -- a host that waits comes again before it is forgotten
 local GRACE_MS = 2000   -- equal parts, after Redis was away
 
@@ -330,6 +333,10 @@ end
 local fields = {"epoch", epoch, "now", now, "shift", shift, "grace", grace, "blocked",
   blocked, "held", held_by_all, "q:" .. host, report, "i:" .. host, index, "hosts",
   hosts_ever}
+if not values[1] then
+  fields[#fields + 1] = "about"
+  fields[#fields + 1] = ABOUT
+end
 local longest = SEEN_MS
 local reply = {0, epoch, granted, wait, hosts, is_contended and 1 or 0,
   max(0, blocked - now), 0, 0, 0, index, now}

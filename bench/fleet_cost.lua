@@ -1,7 +1,8 @@
---- Prints a table of docs/scale.md: what exchanges cost Redis, by the number of hosts. There
---- are five accounts, with limits of five tiers, which each host uses as much as it can. The hosts are simulated in virtual time (bench/fleet.lua), but the
---- script runs in a Redis, which is granted the time. The figures are processor time of
---- Redis's main thread, of which one core gives at most a second in a second.
+--- Prints a table of docs/scale.md: what exchanges cost Redis, by the number of hosts.
+--- There are five accounts, with limits of five tiers, which each host uses as much as it
+--- can. The hosts are simulated in virtual time (bench/fleet.lua), but the script runs in a
+--- Redis, which is granted the time. The figures are processor time of Redis's main
+--- thread, of which one core gives at most a second in a second.
 ---
 ---   luajit bench/fleet_cost.lua        LUA_CPATH must have spec_lease.so
 

@@ -17,7 +17,7 @@ local LUA_LAYERS = {
   {"operations"},
   {"settings", "proxy", "client_settings"},
   {"request", "response", "document"},
-  {"json", "openapi", "file_lock", "libcurl"},
+  {"json", "openapi", "file_lock", "libcurl", "near_names"},
   {"nginx", "tasks", "redis"},
   {"auth"},
   {"transport"},

@@ -47,6 +47,7 @@ local CLASSES = {
     clock = true}},
   {"klaviyo", "file_lock.lua", "M", ".", {file_lock = true}},
   {"klaviyo", "libcurl.lua", "M", ".", {libcurl = true}},
+  {"klaviyo", "near_names.lua", "M", ".", {near_names = true}},
 }
 
 -- Types of parameters that the sources do not annotate, by name.

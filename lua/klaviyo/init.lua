@@ -56,6 +56,9 @@ local LATER = {
   --- Locks a file: see klaviyo.file_lock.
   file_lock = {"klaviyo.file_lock", "file_lock"},
 
+  --- Returns the names that a person may have meant.
+  near_names = {"klaviyo.near_names", "near_names"},
+
   --- Returns the version and the features of libcurl.
   libcurl = {"klaviyo.libcurl", "libcurl"},
 

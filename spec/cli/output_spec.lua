@@ -198,15 +198,10 @@ end)
 describe("a suggestion", function()
   local suggest = require "klaviyo.cli.suggest"
 
-  it("is the nearest name, or a name that begins so", function()
+  it("is the end of a message", function()
     local names = {"profiles", "lists", "segments", "profile-merge", "catalog-items"}
-    assert.same({"profiles"}, suggest.near("profile", names))
-    assert.same({"lists"}, suggest.near("list", names))
-    assert.same({"segments"}, suggest.near("sgements", names))
-    assert.same({"catalog-items"}, suggest.near("catalog_items", names))
-    assert.same({"catalog-items"}, suggest.near("catal", names))
-    assert.same({}, suggest.near("xyzzy", names))
     assert.equal(' (did you mean "lists"?)', suggest.text("lsits", names))
+    assert.equal(' (did you mean "profile-merge" or "profiles"?)', suggest.text("profi", names))
     assert.equal("", suggest.text("xyzzy", names))
   end)
 end)

@@ -2,14 +2,19 @@
 
 local M = {}
 
--- Case, and hyphen or underscore, do not count when names are compared.
-local function folded(name)
+--- Returns a name as it is compared: case, and hyphen or underscore, do not count.
+---@param name string
+---@return string
+function M.folded(name)
   return (name:lower():gsub("%-", "_"))
 end
 
--- The edit distance of two names: a letter inserted, removed, replaced, or two
--- letters swapped (optimal string alignment).
-local function distance(a, b)
+--- Returns the edit distance of two names: a letter inserted, removed, replaced, or two
+--- letters swapped (optimal string alignment).
+---@param a string
+---@param b string
+---@return integer
+function M.distance(a, b)
   local before, previous, current = {}, {}, {}
   for j = 0, #b do
     previous[j] = j
@@ -30,6 +35,13 @@ local function distance(a, b)
   return previous[#b]
 end
 
+--- Returns the largest distance at which a name is near to this one.
+---@param name string
+---@return integer
+function M.near_distance(name)
+  return math.max(1, math.floor(#name / 3))
+end
+
 local function as_list(candidates)
   local list = {}
   if #candidates > 0 then
@@ -48,11 +60,11 @@ end
 -- Returns the candidates, nearest first, the distance of the nearest, and the
 -- largest distance that counts as near.
 local function by_distance(name, candidates)
-  local wanted = folded(tostring(name))
+  local wanted = M.folded(tostring(name))
   local distances = {}
   local list = as_list(candidates)
   for _, candidate in ipairs(list) do
-    distances[candidate] = distance(wanted, folded(candidate))
+    distances[candidate] = M.distance(wanted, M.folded(candidate))
   end
   table.sort(list, function(a, b)
     if distances[a] ~= distances[b] then
@@ -60,7 +72,7 @@ local function by_distance(name, candidates)
     end
     return a < b
   end)
-  return list, distances[list[1]], math.max(1, math.floor(#wanted / 3))
+  return list, distances[list[1]], M.near_distance(wanted)
 end
 
 --- Returns the candidate nearest to a name, or nil if none is near.

@@ -1479,4 +1479,12 @@ function M.file_lock(path) end
 ---@return {version: string, tls: string|nil, http2: boolean}
 function M.libcurl() end
 
+--- Returns the names that are near to a wrong one, the nearest first, three at most.
+--- A name that begins with the wrong one is near. Case, and hyphen or underscore, do
+--- not count.
+---@param name string
+---@param known string[]
+---@return string[]
+function M.near_names(name, known) end
+
 return M

@@ -4,10 +4,7 @@ local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 
@@ -18,26 +15,19 @@ local function document(status)
 end
 
 describe("the circuit of a gateway", function()
-  local started, service, gateway
+  local both = circuit_gateway.here(after_each)
+  local service, gateway
 
   local function start(...)
-    started = circuit_gateway.start(...)
-    service, gateway = started.service, started.gateway
+    service, gateway = both:start(...)
   end
 
-  after_each(function()
-    if started then
-      started:stop()
-    end
-    started = nil
-  end)
-
   local function get()
-    return started:get()
+    return both:get()
   end
 
   local function assert_open()
-    return started:assert_open()
+    return both:assert_open()
   end
 
   local function changes()
@@ -96,7 +86,6 @@ describe("the circuit of a gateway", function()
     assert.equal(502, get().status)
     assert.equal("circuit_open", get().document.errors[1].code)
     gateway:stop()
-    started = nil
     start({ HTML }, "false")
     for _ = 1, 10 do
       assert.equal(502, get().status)

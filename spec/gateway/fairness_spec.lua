@@ -3,10 +3,7 @@ local fair = require "spec.support.fair"
 local load = require "spec.support.load"
 local nginx = require "spec.support.nginx"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 
@@ -14,21 +11,7 @@ local GREEDY = { { name = "greedy", parallel = 200 }, { name = "polite", every =
 local WEIGHTED = { { name = "three", parallel = 40, weight = 3 }, { name = "one", parallel = 40 } }
 
 describe("a gateway at the limit of an account", function()
-  local runs
-
-  before_each(function()
-    runs = {}
-  end)
-
-  after_each(function()
-    local started = runs
-    runs = nil
-    for _, run in ipairs(started) do
-      local logs = fair.stop(run)
-      assert.is_nil(logs:match("[^\n]*runtime error[^\n]*"))
-      assert.is_nil(logs:match("[^\n]*klaviyo gateway: request[^\n]*"))
-    end
-  end)
+  local runs = fair.here(after_each)
 
   -- make once has the same for a minute
   it("serves a polite caller besides a greedy one, and weighs callers", function()

@@ -10,10 +10,7 @@ local script = require "spec.support.script"
 
 local quote = script.quote
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 

@@ -9,10 +9,7 @@ local raw_gateway = require "spec.support.raw_gateway"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 
@@ -33,15 +30,11 @@ local LIST = '{"data":{"type":"list","attributes":{"name":"x"}}}'
 describe("a gateway", function()
   local service, gateway
 
-  local function start(...)
-    service, gateway = raw_gateway.start(...)
-  end
+  local start_both = raw_gateway.here(after_each)
 
-  after_each(function()
-    local started, front = service, gateway
-    service, gateway = nil, nil
-    raw_gateway.stop(started, front)
-  end)
+  local function start(...)
+    service, gateway = start_both(...)
+  end
 
   -- Fault 26
   describe("allows a caller to include", function()

@@ -4,36 +4,26 @@ local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 
 local HTML, OK = circuit_gateway.HTML, circuit_gateway.OK
 
 describe("a gateway whose circuit is open", function()
-  local started, service, gateway
+  local both = circuit_gateway.here(after_each)
+  local service, gateway
 
   local function start(...)
-    started = circuit_gateway.start(...)
-    service, gateway = started.service, started.gateway
+    service, gateway = both:start(...)
   end
 
-  after_each(function()
-    if started then
-      started:stop()
-    end
-    started = nil
-  end)
-
   local function get()
-    return started:get()
+    return both:get()
   end
 
   local function assert_open()
-    return started:assert_open()
+    return both:assert_open()
   end
 
   it("sends another probe if the worker of the first one is killed, or its client hangs up", function()

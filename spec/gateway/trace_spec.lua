@@ -4,10 +4,7 @@ local nginx = require "spec.support.nginx"
 local raw_gateway = require "spec.support.raw_gateway"
 local shell = require "klaviyo.sandbox.shell"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs of traces: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs of traces") then
   return
 end
 
@@ -17,15 +14,11 @@ local PARENT = "00-" .. TRACE_ID .. "-b7ad6b7169203331-01"
 describe("a gateway", function()
   local service, gateway
 
-  local function start(...)
-    service, gateway = raw_gateway.start(...)
-  end
+  local start_both = raw_gateway.here(after_each)
 
-  after_each(function()
-    local started, front = service, gateway
-    service, gateway = nil, nil
-    raw_gateway.stop(started, front)
-  end)
+  local function start(...)
+    service, gateway = start_both(...)
+  end
 
   -- The ids at the end of the last line of the access log: of nginx, of the trace, of the service.
   local function logged(count)

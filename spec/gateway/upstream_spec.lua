@@ -6,10 +6,7 @@ local nginx = require "spec.support.nginx"
 local raw_gateway = require "spec.support.raw_gateway"
 local script = require "spec.support.script"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 
@@ -19,15 +16,11 @@ local BODY = '{"data":{"type":"list","attributes":{"name":"x"}}}'
 describe("a gateway", function()
   local service, gateway
 
-  local function start(...)
-    service, gateway = raw_gateway.start(...)
-  end
+  local start_both = raw_gateway.here(after_each)
 
-  after_each(function()
-    local started, front = service, gateway
-    service, gateway = nil, nil
-    raw_gateway.stop(started, front)
-  end)
+  local function start(...)
+    service, gateway = start_both(...)
+  end
 
   it("replaces links in responses of any chunk size", function()
     local text = [[{"data":{"type":"list","id":"1","attributes":{"name":"https://a.klaviyo.com/api/x"}},]]

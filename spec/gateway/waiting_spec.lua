@@ -5,29 +5,12 @@ local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the gateway's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the gateway's specs") then
   return
 end
 
 describe("a gateway whose requests wait", function()
-  local runs
-
-  before_each(function()
-    runs = {}
-  end)
-
-  after_each(function()
-    local started = runs
-    runs = nil
-    for _, run in ipairs(started) do
-      local logs = fair.stop(run)
-      assert.is_nil(logs:match("[^\n]*runtime error[^\n]*"))
-      assert.is_nil(logs:match("[^\n]*klaviyo gateway: request[^\n]*"))
-    end
-  end)
+  local runs = fair.here(after_each)
 
   it("does not wait for a worker that was killed", function()
     runs[1] = fair.start { { name = "greedy" }, { name = "polite" } }

@@ -11,10 +11,7 @@ local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-elseif worker.missing() then
-  pending("the specs of the status page in nginx: " .. worker.missing())
+if not worker.is_available(pending, "the specs of the status page in nginx") then
   return
 end
 

@@ -6,10 +6,7 @@ local sandbox = require "klaviyo.sandbox"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-elseif worker.missing() then
-  pending("the specs of calls in nginx: " .. worker.missing())
+if not worker.is_available(pending, "the specs of calls in nginx") then
   return
 end
 

@@ -7,10 +7,7 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-elseif nginx.missing() then
-  pending("the metrics of an nginx: " .. nginx.missing())
+if not nginx.is_available(pending, "the metrics of an nginx") then
   return
 end
 

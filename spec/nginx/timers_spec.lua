@@ -15,10 +15,7 @@ describe("core.states", function()
   end)
 end)
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-elseif worker.missing() then
-  pending("the specs of timers in nginx: " .. worker.missing())
+if not worker.is_available(pending, "the specs of timers in nginx") then
   return
 end
 

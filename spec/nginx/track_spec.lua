@@ -5,10 +5,7 @@ local sandbox = require "klaviyo.sandbox"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-elseif worker.missing() then
-  pending("the specs of tracking in nginx: " .. worker.missing())
+if not worker.is_available(pending, "the specs of tracking in nginx") then
   return
 end
 

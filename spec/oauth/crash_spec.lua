@@ -1,58 +1,29 @@
 -- The process that refreshes the tokens of an account is killed with kill -9, at
 -- random moments. OAUTH_KILLS is how often.
-local folder = require "spec.support.folder"
-local klaviyo = require "klaviyo"
 local oauth = require "spec.support.oauth"
+local oauth_processes = require "spec.support.oauth_processes"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif worker.missing() then
-  pending("the specs of OAuth and crashes: " .. worker.missing())
+if not worker.is_available(pending, "the specs of OAuth and crashes") then
   return
 end
 
 local KILLS = tonumber(os.getenv("OAUTH_KILLS") or 3)
-local WORKERS, SCRIPTS, TASKS, PAUSE = 4, 3, 10, 0.2
+local SCRIPTS, TASKS, PAUSE = oauth_processes.SCRIPTS, 10, 0.2
 
 describe("the tokens of an account", function()
-  local server, instance, fixture, waits
-
-  after_each(function()
-    shell.write(fixture.dir .. "/stop", "")
-    for _, wait in pairs(waits) do
-      wait()
-    end
-    if instance then
-      instance:stop()
-      instance = nil
-    end
-    server:stop()
-  end)
-
-  local folders = folder.here(after_each)  -- removed last
-
-  local function start(options)
-    options.approve, options.client_secret, options.record, waits = true, oauth.SECRET, 0, {}
-    server = assert(klaviyo.sandbox.start(options))
-    fixture = oauth.callers(server, folders.new())
-    fixture.text = oauth.caller_text(fixture.dir, "go_on", ", " .. PAUSE)
-  end
-
-  local function start_script(number)
-    waits[number] = script.start(fixture.text:format(('"script-%d"'):format(number), 3), {timeout = 300})
-  end
+  local running = oauth_processes.here(after_each)
 
   -- Returns the processes that make calls: their names by their pids.
   local function processes()
     local names = {}
-    for _, pid in ipairs(instance and instance:workers() or {}) do
+    for _, pid in ipairs(running.instance and running.instance:workers() or {}) do
       names[pid] = "worker"
     end
     for number = 1, SCRIPTS do
-      local pid = (shell.read(("%s/pid-script-%d"):format(fixture.dir, number)) or ""):match("(%d+)\n$")
+      local pid = (shell.read(("%s/pid-script-%d"):format(running.fixture.dir, number)) or ""):match("(%d+)\n$")
       if pid and shell.process(pid) then
         names[pid] = number
       end
@@ -82,14 +53,14 @@ describe("the tokens of an account", function()
     shell.sleep((1 + shell.random(400)) / 1000)
     shell.run("kill -9 " .. pid)
     if names[pid] ~= "worker" then
-      waits[names[pid]]()
-      start_script(names[pid])
+      running.waits[names[pid]]()
+      running:start_script(names[pid])
     end
   end
 
   local function problems()
     local list = {}
-    for _, line in ipairs(instance:problems()) do
+    for _, line in ipairs(running.instance:problems()) do
       if not line:find("exited on signal 9", 1, true) then
         list[#list + 1] = line
       end
@@ -100,14 +71,10 @@ describe("the tokens of an account", function()
   for name, rotate in pairs {["stay the same, as in the live service"] = false,
     ["rotate, and an old one ends with the first use of the new one"] = true} do
     it("survive, if refresh tokens " .. name, function()
-      start {rotate_refresh_tokens = rotate, token_seconds = 2}
-      instance = worker.start(server, {
-        workers = WORKERS,
-        init_worker = ("ngx.timer.at(0, function() %s end)"):format(fixture.text:format('"worker"', TASKS)),
-      })
-      for number = 1, SCRIPTS do
-        start_script(number)
-      end
+      running:authorize({rotate_refresh_tokens = rotate, token_seconds = 2}, "go_on", PAUSE)
+      running:start_workers(TASKS)
+      running:start_scripts()
+      local server, fixture = running.server, running.fixture
       assert.is_true(shell.wait_for(function()
         return shell.read(("%s/pid-script-%d"):format(fixture.dir, SCRIPTS)) ~= nil
       end, 20))
@@ -124,11 +91,8 @@ describe("the tokens of an account", function()
           return server:stats().oauth.refreshed > before
         end, 20))
       end
-      shell.write(fixture.dir .. "/stop", "")
-      assert.is_true(shell.wait_for(function()
-        return fixture.ended() == WORKERS + SCRIPTS
-      end, 60))
-      assert.equal("", shell.read(fixture.dir .. "/failures") or "")
+      assert.is_true(running:stop())
+      assert.equal("", running:failures())
       assert.same({}, problems())
       assert.equal(0, server:stats().oauth.refused)
       server:clear_faults()
@@ -140,12 +104,11 @@ describe("the tokens of an account", function()
 
   -- No client can prevent this: only the service knew the new token.
   it("are lost if an old one ends at once, and the process is killed before it has the new one", function()
-    start {rotate_refresh_tokens = "strict"}
-    local pair = assert(fixture.store:load(fixture.account))
-    pair.refreshed_at, pair.expires_at = os.time() - 3600, os.time()
-    assert(fixture.store:save(fixture.account, pair))
+    running:authorize({rotate_refresh_tokens = "strict"}, "go_on", PAUSE)
+    local server, fixture = running.server, running.fixture
+    oauth.expire(fixture.store, fixture.account)
     server:fault {path = "/oauth/token", stall = 5}
-    start_script(1)
+    running:start_script(1)
     assert.is_true(shell.wait_for(function()
       return server:stats().oauth.refreshed == 1
     end, 20))
@@ -157,7 +120,7 @@ describe("the tokens of an account", function()
       assert.equal("invalid_grant", err.code)
       assert.matches("authorize again", err.message)
     end
-    assert.equal("on_reauthorize was called\n", shell.read(fixture.dir .. "/failures"))
+    assert.equal("on_reauthorize was called\n", running:failures())
     assert.is_true(assert(fixture.app:accounts())[1].must_authorize)
     assert.equal(fixture.account, oauth.authorize(fixture.app))
     assert(client.lists:list())

@@ -1,59 +1,28 @@
 -- The tokens of one account in four workers of nginx and three scripts, when the
 -- token ends while the token endpoint is slow and fails every third time.
 -- OAUTH_ROUNDS is how often it ends.
-local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local oauth = require "spec.support.oauth"
-local script = require "spec.support.script"
+local oauth_processes = require "spec.support.oauth_processes"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif worker.missing() then
-  pending("the specs of OAuth in nginx: " .. worker.missing())
+if not worker.is_available(pending, "the specs of OAuth in nginx") then
   return
 end
 
 local ROUNDS = tonumber(os.getenv("OAUTH_ROUNDS") or 2)
-local WORKERS, SCRIPTS, TASKS = 4, 3, 50
+local WORKERS, SCRIPTS, TASKS = oauth_processes.WORKERS, oauth_processes.SCRIPTS, 50
 
 describe("the tokens of an account in nginx and in scripts", function()
-  local server, instance, fixture, waits
+  local running = oauth_processes.here(after_each)
+  local server, fixture
 
-  after_each(function()
-    shell.write(fixture.dir .. "/stop", "")
-    for _, wait in ipairs(waits) do
-      wait()
-    end
-    if instance then
-      instance:stop()
-      instance = nil
-    end
-    server:stop()
-  end)
-
-  local folders = folder.here(after_each)  -- removed last
-
-  -- Starts a sandbox, authorizes an account, and starts the workers and scripts, which
-  -- run a function of spec.support.oauth_callers.
-  local function start(options, fn, ...)
-    waits = {}
-    options.approve, options.client_secret, options.record = true, oauth.SECRET, 0
-    server = assert(klaviyo.sandbox.start(options))
-    fixture = oauth.callers(server, folders.new())
-    local arguments = {}
-    for i, value in ipairs {...} do
-      arguments[i] = ", " .. value
-    end
-    local text = oauth.caller_text(fixture.dir, fn, table.concat(arguments))
-    instance = worker.start(server, {
-      workers = WORKERS,
-      init_worker = ("ngx.timer.at(0, function() %s end)"):format(text:format('"worker " .. ngx.worker.id()', TASKS)),
-    })
-    for i = 1, SCRIPTS do
-      waits[i] = script.start(text:format(('"script %d"'):format(i), 3), {timeout = 120})
-    end
+  local function start(options, fn, argument)
+    running:authorize(options, fn, argument)
+    running:start_workers(TASKS)
+    running:start_scripts()
+    server, fixture = running.server, running.fixture
   end
 
   -- Makes the token endpoint slow, and lets it fail the first and then every third
@@ -66,10 +35,10 @@ describe("the tokens of an account in nginx and in scripts", function()
   end
 
   local function assert_no_failure()
-    assert.equal("", shell.read(fixture.dir .. "/failures") or "")
-    assert.same({}, instance:problems())
+    assert.equal("", running:failures())
+    assert.same({}, running.instance:problems())
     local pair = assert(fixture.store:load(fixture.account))
-    local logs = instance:logs() .. select(2, shell.run("cat " .. server.dir .. "/*.log"))
+    local logs = running.instance:logs() .. select(2, shell.run("cat " .. server.dir .. "/*.log"))
     for _, secret in ipairs {pair.access_token, pair.refresh_token, oauth.CANARY} do
       assert.is_nil(logs:find(secret, 1, true))
     end
@@ -79,14 +48,9 @@ describe("the tokens of an account in nginx and in scripts", function()
     start({rotate_refresh_tokens = "strict"}, "rounds", ROUNDS)
     disturb(ROUNDS)
     for round = 1, ROUNDS do
-      local pair = assert(fixture.store:load(fixture.account))
-      local before = pair.access_token
-      pair.refreshed_at, pair.expires_at = os.time() - 3600, os.time()
-      assert(fixture.store:save(fixture.account, pair))
+      local before = oauth.expire(fixture.store, fixture.account)
       shell.write(("%s/go-%d"):format(fixture.dir, round), "")
-      assert.is_true(shell.wait_for(function()
-        return fixture.ended() == round * (WORKERS + SCRIPTS)
-      end, 60))
+      assert.is_true(running:wait_for_all(round))
       assert_no_failure()
       assert.equal(round, server:stats().oauth.refreshed)
       assert.is_true(fixture.store:load(fixture.account).access_token ~= before)
@@ -102,16 +66,13 @@ describe("the tokens of an account in nginx and in scripts", function()
   end)
 
   it("are refreshed ahead of the end, once in each life", function()
+    local began = klaviyo.clock()
     start({rotate_refresh_tokens = "strict", token_seconds = 4}, "go_on", 0.5)
     disturb(10)
-    local began = klaviyo.clock()
     assert.is_true(shell.wait_for(function()
       return server:stats().oauth.refreshed >= ROUNDS / 2
     end, 60))
-    shell.write(fixture.dir .. "/stop", "")
-    assert.is_true(shell.wait_for(function()
-      return fixture.ended() == WORKERS + SCRIPTS
-    end, 60))
+    assert.is_true(running:stop())
     local seconds = klaviyo.clock() - began
     assert_no_failure()
     local stats = server:stats()

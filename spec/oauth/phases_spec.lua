@@ -5,10 +5,7 @@ local oauth = require "spec.support.oauth"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif worker.missing() then
-  pending("the specs of OAuth in nginx's phases: " .. worker.missing())
+if not worker.is_available(pending, "the specs of OAuth in nginx's phases") then
   return
 end
 

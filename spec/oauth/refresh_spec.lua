@@ -70,10 +70,11 @@ describe("app:client", function()
     local app = new_app()
     local client = app:client(oauth.authorize(app))
     local deadline = klaviyo.clock() + 5
-    while klaviyo.clock() < deadline do
+    repeat
       assert(client.lists:list())
       klaviyo.sleep(0.1)
-    end
+    until counts().refreshed >= 2 or klaviyo.clock() > deadline
+    assert(client.lists:list())
     assert.is_true(counts().refreshed >= 2)
     assert.is_nil(server:stats().statuses["401"])
     assert.same({}, ended)
@@ -100,12 +101,12 @@ describe("app:client", function()
   end)
 
   it("refreshes once for many processes, though the endpoint is slow and fails", function()
-    start {token_seconds = 4, rotate_refresh_tokens = true}
+    start {rotate_refresh_tokens = true}
     local app = new_app()
     local account = oauth.authorize(app)
+    oauth.expire(oauth.store(path), account)
     server:fault {path = "/oauth/token", status = 500, times = 2}
     server:fault {path = "/oauth/token", delay = 0.5, times = 100}
-    klaviyo.sleep(4.1)
     local text = [[
       local klaviyo = require "klaviyo"
       local oauth = require "spec.support.oauth"

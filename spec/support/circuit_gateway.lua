@@ -13,23 +13,28 @@ M.OK = {body = '{"data":[]}', headers = {["Content-Type"] = M.JSON}}
 local Started = {}
 Started.__index = Started
 
+--- Returns an object for the specs of a file. After each spec it stops what the spec
+--- started.
+---@param after_each function  busted's
+function M.here(after_each)
+  return setmetatable({start_both = raw_gateway.here(after_each)}, Started)
+end
+
 --- Starts both.
 ---@param answers table[]  the raw server's
 ---@param circuit string  the option, as Lua text
 ---@param options table|nil  of nginx.gateway; `dict` is the text of that option
----@return table started  service, gateway
-function M.start(answers, circuit, options)
+---@return table service
+---@return table gateway
+function Started:start(answers, circuit, options)
   options = options or {}
   options.workers = options.workers or 4
-  local service, gateway = raw_gateway.start({answers = answers},
+  self.service, self.gateway = self.start_both({answers = answers},
     ("callers = function() return true end, %s circuit = %s,"):format(
       options.dict or 'dict = "klaviyo_gateway",', circuit), options)
-  return setmetatable({service = service, gateway = gateway}, Started)
+  return self.service, self.gateway
 end
 
-function Started:stop()
-  raw_gateway.stop(self.service, self.gateway)
-end
 
 function Started:get()
   return ask(self.gateway, {path = "/api/lists"})

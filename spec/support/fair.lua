@@ -8,6 +8,23 @@ local sandbox = require "klaviyo.sandbox"
 
 local M = {}
 
+--- Stops the runs of each spec after it, and looks into their logs.
+---@param after_each function  busted's
+---@return table runs  a spec puts its runs into it
+function M.here(after_each)
+  local runs = {}
+  after_each(function()
+    local wrong = {}
+    while #runs > 0 do
+      local logs = M.stop(table.remove(runs))
+      wrong[#wrong + 1] = logs:match("[^\n]*runtime error[^\n]*")
+        or logs:match("[^\n]*klaviyo gateway: request[^\n]*")
+    end
+    assert(#wrong == 0, wrong[1])
+  end)
+  return runs
+end
+
 -- Serves requests in the order in which they arrived, without regard to their caller: with one worker, or else a
 -- caller may be alone in its worker.
 M.UNFAIR = [[

@@ -26,6 +26,19 @@ function M.missing()
   end
 end
 
+--- Returns whether the specs of a file that start nginx can run. nginx runs LuaJIT,
+--- whichever Lua runs the specs: one run is enough. If nginx is missing, they are pending.
+---@param pending function  busted's
+---@param what string  "the gateway's specs"
+---@return boolean
+function M.is_available(pending, what)
+  local missing = rawget(_G, "jit") and M.missing()
+  if missing then
+    pending(what .. ": " .. missing)
+  end
+  return rawget(_G, "jit") ~= nil and not missing
+end
+
 -- Replaces every `old`, as plain text; there must be one.
 local function replaced(text, old, new)
   local parts, at, count = {}, 1, 0

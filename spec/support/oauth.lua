@@ -81,6 +81,26 @@ function M.authorize(app)
   return assert(app:exchange {code = location:match("code=(%w+)"), state = state, verifier = verifier})
 end
 
+--- Returns the store of an app with the encryption key M.KEY.
+---@param path string
+---@return table  of klaviyo.oauth.token_store
+function M.store(path)
+  return token_store.new(path, {(M.KEY:gsub("%x%x", function(digits)
+    return string.char(tonumber(digits, 16))
+  end))})
+end
+
+--- Changes what is stored, as if the access token of an account had just ended.
+---@param store table
+---@param account string
+---@return string access_token
+function M.expire(store, account)
+  local pair = assert(store:load(account))
+  pair.refreshed_at, pair.expires_at = os.time() - 3600, os.time()
+  assert(store:save(account, pair))
+  return pair.access_token
+end
+
 --- Authorizes an account at a sandbox with `approve`, for spec.support.oauth_callers in
 --- other processes.
 ---@param server table
@@ -94,9 +114,7 @@ function M.callers(server, dir)
   local config = json.decode(shell.read(dir .. "/config.json"))
   config.account = fixture.account
   shell.write(dir .. "/config.json", json.encode(config))
-  fixture.store = token_store.new(dir .. "/tokens", {(M.KEY:gsub("%x%x", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))})
+  fixture.store = M.store(dir .. "/tokens")
   function fixture.ended()
     return select(2, (shell.read(dir .. "/done") or ""):gsub("\n", ""))
   end

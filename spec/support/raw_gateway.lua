@@ -6,6 +6,22 @@ local raw = require "spec.support.raw"
 
 local M = {}
 
+--- Returns the function `start`; after each spec it stops what the spec started.
+---@param after_each function  busted's
+---@return fun(plan: table, settings: string|nil, options: table|nil): table, table
+function M.here(after_each)
+  local service, gateway
+  after_each(function()
+    local started, front = service, gateway
+    service, gateway = nil, nil
+    M.stop(started, front)
+  end)
+  return function(...)
+    service, gateway = M.start(...)
+    return service, gateway
+  end
+end
+
 --- Starts both.
 ---@param plan table  the raw server's
 ---@param settings string|nil  the gateway's, as Lua text; by default it allows every caller

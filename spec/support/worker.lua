@@ -241,7 +241,7 @@ function Worker:stop()
   return self.last
 end
 
---- Returns why no nginx can be started, or nil.
-M.missing = nginx.missing
+--- Those of spec.support.nginx.
+M.missing, M.is_available = nginx.missing, nginx.is_available
 
 return M

@@ -20,10 +20,7 @@ if not rawget(_G, "ngx") then
   end)
 end
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT under either interpreter: one run is enough
-elseif nginx.missing() then
-  pending("the receiver's specs: " .. nginx.missing())
+if not nginx.is_available(pending, "the receiver's specs") then
   return
 end
 

@@ -1,6 +1,6 @@
 --- Finds the names that a person may have meant, for the messages of a program.
 
-local names = require "klaviyo.util.nearest_names"
+local nearest = require "klaviyo.util.nearest_names"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -11,18 +11,18 @@ local MAX_NAMES = 3
 --- A name that begins with the wrong one is near. Case, and hyphen or underscore, do
 --- not count.
 ---@param name string
----@param known string[]
+---@param names string[]
 ---@return string[]
-function M.near_names(name, known)
-  if type(name) ~= "string" or type(known) ~= "table" then
+function M.near_names(name, names)
+  if type(name) ~= "string" or type(names) ~= "table" then
     usage_error.raise("near_names takes a name and a list of names, not %s and %s",
-      usage_error.kind(name), usage_error.kind(known))
+      usage_error.kind(name), usage_error.kind(names))
   end
-  local wanted, list, distances = names.folded(name), {}, {}
-  local limit = names.near_distance(wanted)
-  for _, one in ipairs(known) do
-    local text = names.folded(one)
-    local distance = names.distance(wanted, text)
+  local wanted, list, distances = nearest.folded(name), {}, {}
+  local limit = nearest.near_distance(wanted)
+  for _, one in ipairs(names) do
+    local text = nearest.folded(one)
+    local distance = nearest.distance(wanted, text)
     if #wanted >= 2 and text:sub(1, #wanted) == wanted then
       distance = math.min(distance, limit)
     end

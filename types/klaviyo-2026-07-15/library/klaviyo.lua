@@ -1495,8 +1495,8 @@ function M.libcurl() end
 --- A name that begins with the wrong one is near. Case, and hyphen or underscore, do
 --- not count.
 ---@param name string
----@param known string[]
+---@param names string[]
 ---@return string[]
-function M.near_names(name, known) end
+function M.near_names(name, names) end
 
 return M

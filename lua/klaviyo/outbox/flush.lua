@@ -12,6 +12,9 @@ local M = {}
 
 local MAIN = "main"  -- LuaJIT returns nil for the main coroutine
 
+-- The parts of a flush.
+local FILES, STREAM = "files", "stream"
+
 --- Returns the settings of the outbox's client.
 function M.values(self)
   if not self.values then
@@ -21,9 +24,31 @@ function M.values(self)
   return self.values()
 end
 
--- Sends a store. Returns it, too, or the one that replaced it.
+--- Returns the state of a flush, for the sender.
+function M.new_flush(self, is_over, ending)
+  return sender.new_flush(M.values(self), {counts = self.counts, ending = ending,
+    is_over = is_over})
+end
+
+--- Closes what a Lua state that belongs to one request must not leave open.
+function M.release(self)
+  if store_access.is_of_request() then
+    if self.relay then
+      self.relay:close(M.new_flush(self))
+    end
+    store_access.release(self)
+  end
+end
+
+-- Sends a store, or moves its events to the stream. Returns it, too, or the one that
+-- replaced it.
 local function send_store(self, flush, store)
-  local done, err = sender.send(flush, store)
+  local done, err
+  if self.relay then
+    done, err = self.relay:move(flush, store)
+  else
+    done, err = sender.send(flush, store)
+  end
   if err and err.code == "damaged" then
     local again, what, why = store:renew()
     store_access.warn(self, "outbox: " .. tostring(again and what or why))
@@ -93,10 +118,14 @@ local function send_orphans(self, flush)
   return true
 end
 
-local function report(self, flush)
+-- What a stream cannot delete is reported with the other problems of the relay.
+local function report(self, flush, part)
   if flush.rejected > 0 then
     store_access.warn(self, ("outbox: the service rejected %d events; "
       .. "outbox:rejected() returns them; the first: %s"):format(flush.rejected, flush.reason))
+  end
+  if part == STREAM then
+    return
   end
   local why = flush.unwritten and tostring(flush.unwritten)
   if why and why ~= self.unwritten then
@@ -107,9 +136,7 @@ local function report(self, flush)
 end
 
 -- The files behind one with an event that always fails are sent as well.
-local function send_all(self, ending, is_over)
-  local flush = sender.new_flush(M.values(self), {counts = self.counts,
-    ending = ending, is_over = is_over})
+local function send_files(self, flush)
   local done, err = send_own(self, flush)
   if done then
     done, err = send_adopted(self, flush)
@@ -117,39 +144,70 @@ local function send_all(self, ending, is_over)
   if done then
     done, err = send_orphans(self, flush)
   end
-  report(self, flush)
+  return done, err
+end
+
+local function send_stream(self, flush)
+  return self.relay:send(flush)
+end
+
+local PARTS = {[FILES] = send_files, [STREAM] = send_stream}
+
+local function send_all(self, part, is_over, ending)
+  local flush = M.new_flush(self, is_over, ending)
+  local done, err = PARTS[part](self, flush)
+  report(self, flush, part)
   if done and flush.err and not flush.succeeded then
     return nil, flush.err
   end
   return done, err
 end
 
---- Returns whether a flush is in progress.
-function M.is_running(self)
-  local by = self.sender.by
+local function is_running(by)
   if type(by) == "table" then
     return not by.done
   end
   return by ~= nil and (by == MAIN or coroutine.status(by) ~= "dead")
 end
 
---- Flushes the outbox, unless a flush is in progress.
-function M.run(self, is_over, ending)
-  if M.is_running(self) then
+--- Returns whether a flush is in progress, of the files or of the stream.
+function M.is_running(self)
+  return is_running(self.senders[FILES]) or is_running(self.senders[STREAM])
+end
+
+local function run(self, part, is_over, ending)
+  if is_running(self.senders[part]) then
     return true
   end
-  self.sender.by = scheduler.inside() or coroutine.running() or MAIN
-  local ok, done, err = pcall(send_all, self, ending, is_over)
-  self.sender.by = nil
-  if store_access.is_of_request() then
-    store_access.release(self)
-  end
+  self.senders[part] = scheduler.inside() or coroutine.running() or MAIN
+  local ok, done, err = pcall(send_all, self, part, is_over, ending)
+  self.senders[part] = nil
   if not ok then
+    M.release(self)
     error(done, 0)
-  elseif not done and store_access.in_nginx() then
+  elseif not done and store_access.in_nginx()
+      and not (self.relay and self.relay.is_reported(err)) then
     store_access.warn(self, "outbox: " .. tostring(err)
       .. "; the waiting events are kept")
   end
+  return done, err
+end
+
+--- Flushes the outbox, unless a flush is in progress. With a relay, the events of the
+--- files go to the stream, and those of the stream are sent, unless `send` is false.
+---@param part "files"|"stream"|nil  only this part
+function M.run(self, is_over, ending, part)
+  local done, err = true, nil
+  if part ~= STREAM then
+    done, err = run(self, FILES, is_over, ending)
+  end
+  if self.relay and self.send and part ~= FILES then
+    local sent, failure = run(self, STREAM, is_over, ending)
+    if done then
+      done, err = sent, failure
+    end
+  end
+  M.release(self)
   return done, err
 end
 

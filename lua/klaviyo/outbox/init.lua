@@ -7,7 +7,8 @@
 ---     outbox:drain(30)          -- in nginx a timer does this
 ---
 --- An outbox belongs to one account. Its folder has a file for each process that
---- uses it; events that a process leaves behind are sent by another one.
+--- uses it; events that a process leaves behind are sent by another one. With a relay
+--- they are moved to a stream in Redis, from which any host sends them.
 
 require "klaviyo.util.lua_version"
 local checker = require "klaviyo.util.options"
@@ -26,6 +27,7 @@ local flush = require "klaviyo.outbox.flush"
 local sender = require "klaviyo.outbox.sender"
 local tasks = require "klaviyo.tasks"
 
+local relay = lazy_require "klaviyo.outbox.relay"
 local timer = lazy_require "klaviyo.outbox.timer"
 local token_stores = lazy_require "klaviyo.outbox.token_store"
 
@@ -43,6 +45,11 @@ Outbox.__name = "klaviyo.Outbox"
 ---@field max_rows? number  maximum of the events that wait in each process
 ---@field max_rejected? number  rejected events that each process keeps; default 10000
 ---@field interval? number  seconds that the timer in nginx waits for more events; default 1
+---@field relay? string  URL of a Redis, to which the events are moved (rock klaviyo-redis), see docs/scale.md
+---@field stream? string  name of the stream in Redis, which belongs to one account; default "klaviyo:events"
+---@field max_stream? number  maximum of the events in the stream; the others stay in the file; default 1000000
+---@field claim_after? number  seconds after which another process sends what one had taken that died; default 60
+---@field send? boolean  false: with a relay, this process only moves events to the stream; default true
 ---@field on_warning? fun(message: string)  default: the client's `on_warning`
 
 ---@class klaviyo.OutboxStats
@@ -52,6 +59,13 @@ Outbox.__name = "klaviyo.Outbox"
 ---@field sent integer  events sent since this process began
 ---@field rejected integer  events that the service rejected since this process began
 ---@field folder {waiting: integer, files: integer}  of all processes, also of those that have ended
+---@field relayed? integer  events that this process moved to the stream of its relay
+---@field stream? klaviyo.OutboxStream  of its relay
+
+---@class klaviyo.OutboxStream  as Redis reported it last
+---@field length? integer  events in the stream, of all hosts; nil: not known yet
+---@field pending? integer  those of them that a host has taken to send them
+---@field claimed integer  events that this process took over from processes that died
 
 local function amount(unit, default)
   return {type = "number", unit = unit, above = 0, infinite = true,
@@ -66,6 +80,11 @@ local FIELDS = {
   max_rows = amount("events", math.huge),
   max_rejected = amount("events", 10000),
   interval = amount("seconds", 1),
+  relay = {type = "line", expected = "the URL of a Redis", secret = true},
+  stream = {type = "line", default = "klaviyo:events"},
+  max_stream = amount("events", 1000000),
+  claim_after = amount("seconds", 60),
+  send = {type = "boolean", default = true},
   on_warning = {type = "function"},
 }
 
@@ -78,11 +97,16 @@ local CLOSE_TIMEOUT = 5
 ---@return klaviyo.Outbox|nil, klaviyo.Error|nil
 function M.new(options)
   local self = checker.check(FIELDS, options, "outbox.new")
-  self.counts, self.failures, self.look = {sent = 0, rejected = 0}, 0, true
+  self.counts, self.failures, self.look = {sent = 0, rejected = 0}, {}, true
   self.adopted = {}  -- open files of processes that have ended
-  -- the task or coroutine that sends; nginx may kill any, so it is weak
-  self.sender = setmetatable({}, {__mode = "v"})
+  -- the tasks or coroutines that send; nginx may kill any, so it is weak
+  self.senders = setmetatable({}, {__mode = "v"})
   setmetatable(self, Outbox)
+  if self.relay then
+    self.relay = relay.new {url = self.relay, name = self.stream, max = self.max_stream,
+      max_rejected = self.max_rejected, claim_after = self.claim_after,
+      warn = function(message) store_access.warn(self, message) end}
+  end
   if not store_access.in_nginx() then
     local _, err = store_access.open(self)
     if err then
@@ -117,6 +141,9 @@ end
 local function bind(self, client)
   local values, own = client_settings.of(client), self.values and self.values()
   if not own then
+    if self.relay then
+      self.relay:check(values)
+    end
     self.values = hidden(values)
     return values
   elseif values.base_url ~= own.base_url or values.rate_limit_key ~= own.rate_limit_key then
@@ -193,7 +220,8 @@ end
 -- Sending ---------------------------------------------------------------------
 
 --- Sends the waiting events once; does nothing while another flush is in
---- progress.
+--- progress. With a relay it moves them to the stream, and sends what is in the stream
+--- if no other process does that.
 ---@param is_over (fun(): boolean)|nil  called between batches; true ends the flush
 ---@param ending number|nil  when to end, in seconds of core.clock
 ---@return boolean|nil done
@@ -211,7 +239,8 @@ local function stores(self)
   return list
 end
 
---- Returns how many events of this process wait.
+--- Returns how many events of this process wait. With a relay, events in the stream
+--- do not wait any more.
 ---@return integer
 function Outbox:waiting()
   local count = 0
@@ -244,8 +273,14 @@ local function may_pass(err)
   return PASSING[err.kind] or err.status and err.status >= 500
 end
 
+-- Returns whether the stream is empty, if this process sends what is in it.
+local function is_sent(self)
+  return not self.relay or not self.send or self.relay:is_empty()
+end
+
 --- Sends the waiting events, also those that processes that have ended left, for
---- at most `seconds`.
+--- at most `seconds`. With a relay it moves them to the stream, and then, unless
+--- `send` is false, it waits until the stream is empty, whichever process sends.
 ---@param seconds number|nil  default 30
 ---@param client klaviyo.Client|nil  needed if no event has been enqueued yet
 ---@return boolean|nil done  whether every event was sent or rejected
@@ -267,14 +302,14 @@ function Outbox:drain(seconds, client)
       end, ending)
       local waiting = self:waiting()
       local count, due, why = postponed(self)
-      if done and waiting == 0 and not self.look then
+      if done and waiting == 0 and not self.look and is_sent(self) then
         return true
       elseif not done and not may_pass(err) then
         return nil, err
       elseif not done then
         pause, wait = wait, math.min(wait * 2, MAX_WAIT)
       else
-        pause, err = 0, why
+        pause, err = is_sent(self) and 0 or POLL_INTERVAL, why
         if due and count == waiting then
           pause = due
         end
@@ -288,7 +323,7 @@ function Outbox:drain(seconds, client)
     end
   until core.clock() >= ending
   return nil, err or sender.error_of("time", ("%d events still wait")
-    :format(self:waiting()))
+    :format(self:waiting() + (is_sent(self) and 0 or self.relay:figures().length or 0)))
 end
 
 -- Inspection ------------------------------------------------------------------
@@ -301,34 +336,44 @@ function Outbox:stats()
     sent = self.counts.sent, rejected = self.counts.rejected,
     bytes = self.store and self.store:bytes() or 0,
     folder = folder.stats(self.path),
+    relayed = self.relay and self.relay.relayed,
+    stream = self.relay and self.relay:figures(),
+  }
+end
+
+-- Returns a rejected event as users see it.
+local function rejection(row)
+  local reason = json.decode(row.reason) or {}
+  return {
+    unique_id = row.unique_id, time = row.time, revision = row.revision,
+    document = payload.document(row.payload), message = reason.message,
+    status = reason.status, errors = reason.errors,
   }
 end
 
 --- Iterates over the events that the service rejected, of all processes, with the
 --- oldest of each process first: {unique_id, time, revision, document, message,
 --- status, errors}. `document` is that of create_event. Only the last
---- `max_rejected` of each process are kept.
+--- `max_rejected` of each process are kept. With a relay, those of the stream follow,
+--- of all hosts.
 ---@return fun(): table|nil
 function Outbox:rejected()
   local slots = folder.all(self.path, store_access.file_failed(self))
+  local of_stream = self.relay and self.relay:rejected()
   local store, last = nil, nil
   return function()
     while true do
       if not store then
         store, last = slots(), 0
         if not store then
-          return nil
+          local row = of_stream and of_stream()
+          return row and rejection(row)
         end
       end
       local row = store:next(last)
       if row then
         last = row.id
-        local reason = json.decode(row.reason) or {}
-        return {
-          unique_id = row.unique_id, time = row.time, revision = row.revision,
-          document = payload.document(row.payload), message = reason.message,
-          status = reason.status, errors = reason.errors,
-        }
+        return rejection(row)
       end
       store:close()
       store = nil
@@ -337,7 +382,8 @@ function Outbox:rejected()
 end
 
 --- Sends what it can in `seconds` and closes the file; events that still wait
---- stay in it. A closed outbox takes no events.
+--- stay in it. A closed outbox takes no events. With a relay, what this process has
+--- taken from the stream goes back to it, and events in the stream do not wait.
 ---@param seconds number|nil  default 5; inside nginx 0
 ---@return boolean|nil all  nil: events still wait, which is also a warning unless `seconds` is 0
 ---@return klaviyo.Error|nil err
@@ -346,10 +392,14 @@ function Outbox:close(seconds)
     return true
   end
   seconds = seconds or store_access.in_nginx() and 0 or CLOSE_TIMEOUT
-  if self.values and seconds > 0 and self:waiting() > 0 then
+  if self.values and seconds > 0 and (self:waiting() > 0
+      or self.relay and self.relay.relayed > 0 and not is_sent(self)) then
     self:drain(seconds)
   end
   self.closed = true
+  if self.relay and self.values then
+    self.relay:close(flush.new_flush(self))
+  end
   local waiting = self:waiting()
   store_access.release(self)
   if waiting == 0 then

@@ -61,8 +61,9 @@ local function may_be_an_event(flush, err)
     or err.kind ~= "api" and not ABOUT_ALL[err.status]
 end
 
--- Writes what is known about the events into their file.
-local function write(flush)
+--- Writes what is known about the events into their file.
+---@return boolean|nil ok, klaviyo.Error|nil err
+function M.write(flush)
   local ok, what, why = progress.write(flush.store, function()
     flush.counts.rejected = flush.counts.rejected + 1
     counters.add(METRIC, "rejected")
@@ -92,7 +93,7 @@ local function reject_suspects(flush)
     reject(flush, suspect.id, suspect.err)
   end
   flush.suspects = {}
-  return write(flush)
+  return M.write(flush)
 end
 
 -- Pushes those events of a batch that are still to be sent, in smaller batches.
@@ -129,7 +130,7 @@ local function on_rejection(flush, stack, batch, err)
       return nil, failure
     end
     push(flush, stack, batch, batch.limit, batch.is_part)
-    return write(flush)
+    return M.write(flush)
   elseif what == "split" then
     push(flush, stack, batch, splitter.half(batch.count), batch.is_part)
     return true
@@ -211,9 +212,9 @@ function M.new_flush(values, options)
     failed_parts = 0, succeeded = false, err = nil, unwritten = nil, store = nil}
 end
 
---- Sends all events of a store; those that failed before come last.
+--- Sends all events of a store (a file, or what was taken from a stream); those that failed before come last.
 ---@param flush table
----@param store userdata
+---@param store userdata|klaviyo.outbox.Taken
 ---@return boolean|nil done  whether all events were tried
 ---@return klaviyo.Error|nil err  why not
 function M.send(flush, store)
@@ -222,7 +223,7 @@ function M.send(flush, store)
   if not newest then
     return nil, M.error_of(what, why)
   end
-  local done, err = write(flush)
+  local done, err = M.write(flush)
   local stack = {}
   for _, id in ipairs(progress.due(store)) do
     stack[#stack + 1] = {first = id, last = id, limit = 1, is_part = true}

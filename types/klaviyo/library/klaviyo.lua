@@ -407,19 +407,22 @@ function M:enqueue(event, client) end
 function M:start(client) end
 
 --- Sends the waiting events once; does nothing while another flush is in
---- progress.
+--- progress. With a relay it moves them to the stream, and sends what is in the stream
+--- if no other process does that.
 ---@param is_over (fun(): boolean)|nil  called between batches; true ends the flush
 ---@param ending number|nil  when to end, in seconds of core.clock
 ---@return boolean|nil done
 ---@return klaviyo.Error|nil err
 function M:flush(is_over, ending) end
 
---- Returns how many events of this process wait.
+--- Returns how many events of this process wait. With a relay, events in the stream
+--- do not wait any more.
 ---@return integer
 function M:waiting() end
 
 --- Sends the waiting events, also those that processes that have ended left, for
---- at most `seconds`.
+--- at most `seconds`. With a relay it moves them to the stream, and then, unless
+--- `send` is false, it waits until the stream is empty, whichever process sends.
 ---@param seconds number|nil  default 30
 ---@param client klaviyo.Client|nil  needed if no event has been enqueued yet
 ---@return boolean|nil done  whether every event was sent or rejected
@@ -433,12 +436,14 @@ function M:stats() end
 --- Iterates over the events that the service rejected, of all processes, with the
 --- oldest of each process first: {unique_id, time, revision, document, message,
 --- status, errors}. `document` is that of create_event. Only the last
---- `max_rejected` of each process are kept.
+--- `max_rejected` of each process are kept. With a relay, those of the stream follow,
+--- of all hosts.
 ---@return fun(): table|nil
 function M:rejected() end
 
 --- Sends what it can in `seconds` and closes the file; events that still wait
---- stay in it. A closed outbox takes no events.
+--- stay in it. A closed outbox takes no events. With a relay, what this process has
+--- taken from the stream goes back to it, and events in the stream do not wait.
 ---@param seconds number|nil  default 5; inside nginx 0
 ---@return boolean|nil all  nil: events still wait, which is also a warning unless `seconds` is 0
 ---@return klaviyo.Error|nil err
@@ -1055,6 +1060,11 @@ end
 ---@field max_rows? number  maximum of the events that wait in each process
 ---@field max_rejected? number  rejected events that each process keeps; default 10000
 ---@field interval? number  seconds that the timer in nginx waits for more events; default 1
+---@field relay? string  URL of a Redis, to which the events are moved (rock klaviyo-redis), see docs/scale.md
+---@field stream? string  name of the stream in Redis, which belongs to one account; default "klaviyo:events"
+---@field max_stream? number  maximum of the events in the stream; the others stay in the file; default 1000000
+---@field claim_after? number  seconds after which another process sends what one had taken that died; default 60
+---@field send? boolean  false: with a relay, this process only moves events to the stream; default true
 ---@field on_warning? fun(message: string)  default: the client's `on_warning`
 
 ---@class klaviyo.OutboxStats
@@ -1064,6 +1074,8 @@ end
 ---@field sent integer  events sent since this process began
 ---@field rejected integer  events that the service rejected since this process began
 ---@field folder {waiting: integer, files: integer}  of all processes, also of those that have ended
+---@field relayed? integer  events that this process moved to the stream of its relay
+---@field stream? klaviyo.OutboxStream  of its relay
 
 ---@class klaviyo.RateLimit
 ---@field operation? string  the operation whose limit it is
@@ -1319,6 +1331,11 @@ end
 ---@class klaviyo.OperationDiff
 ---@field operation string  its id in the earlier revision
 ---@field changes klaviyo.Change[]
+
+---@class klaviyo.OutboxStream
+---@field length? integer  events in the stream, of all hosts; nil: not known yet
+---@field pending? integer  those of them that a host has taken to send them
+---@field claimed integer  events that this process took over from processes that died
 
 ---@class klaviyo.RateLimitWindow
 ---@field seconds number  the length of the window

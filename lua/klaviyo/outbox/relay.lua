@@ -1,0 +1,413 @@
+--- Moves events from the outbox's files to a stream, and sends what is in the stream,
+--- whichever host put it there. What it asks of a stream is in klaviyo.redis.stream.
+
+local auth = require "klaviyo.auth.auth"
+local digest = require "klaviyo.digest"
+local errors = require "klaviyo.response.errors"
+local hidden = require "klaviyo.util.hidden"
+local json = require "klaviyo.values.json"
+local progress = require "klaviyo.outbox.progress"
+local sender = require "klaviyo.outbox.sender"
+local taken = require "klaviyo.outbox.taken"
+local unique_id = require "klaviyo.request.unique_id"
+local usage_error = require "klaviyo.util.usage_error"
+
+local M = {}
+
+---@class klaviyo.outbox.Relay
+local Relay = {}
+Relay.__index = Relay
+Relay.__name = "klaviyo.outbox.Relay"
+
+-- What is moved at once: events, and about this number of bytes.
+local MAX_COUNT, MAX_BYTES = 500, 1000000
+
+-- A process that took this many events from the stream takes no more. It gives them
+-- and its turn back after this number of failures in a row: others may reach the
+-- service.
+local MAX_HELD, MAX_FAILURES = 1500, 3
+
+-- What does not pass by itself, and what to do.
+local LASTING = {
+  FOREIGN = "it belongs to another account: set another `stream`; or if only the key of the "
+    .. "account has changed, remove %s:account from Redis",
+  WRONGTYPE = "the key %s is not a stream: set another `stream`",
+  WRONGPASS = true, NOAUTH = true, NOPERM = true,
+}
+
+-- The code of the error that the stream has as many events as it may.
+local FULL = "full"
+
+-- Errors that were given as a warning.
+local reported = setmetatable({}, {__mode = "k"})
+
+--- Returns a relay. Raises if its URL is not valid.
+---@param options {url: string, name: string, max: number, max_rejected: number,
+---  claim_after: number, warn: fun(message: string)}
+---@return klaviyo.outbox.Relay
+function M.new(options)
+  local found, streams = pcall(require, "klaviyo.redis.stream")
+  if not found then
+    usage_error.raise("outbox.new: a relay needs the rock klaviyo-redis: "
+      .. tostring(streams):match("[^\n]*"))
+  end
+  streams.check(options.url)
+  return setmetatable({
+    streams = streams, url = hidden(options.url), name = options.name, max = options.max,
+    max_rejected = options.max_rejected, claim_after = options.claim_after,
+    warn = options.warn, relayed = 0, failures = 0, problems = {},
+  }, Relay)
+end
+
+--- Returns whether a failure was given as a warning already.
+function Relay.is_reported(err)
+  return reported[err] == true
+end
+
+-- Problems ----------------------------------------------------------------------
+
+-- Returns the error for a failure of the stream, and gives each kind of problem as one
+-- warning until it has passed. `part` is what failed: "move" or "send".
+local function problem(self, part, err)
+  local lasting = err.code and LASTING[err.code]
+  local why = type(lasting) == "string" and lasting:format(self.name) or err.message
+  local made = errors.new {
+    kind = lasting and "outbox" or err.kind == "timeout" and "timeout" or "transport",
+    code = err.code, message = ("outbox: the stream %s cannot be used (%s); events that are "
+      .. "not in it stay in the file"):format(self.name, why),
+  }
+  local kind = err.code or "away"
+  local problems = self.problems
+  local is_known = problems.move == kind or problems.send == kind
+  problems[part] = kind
+  if not is_known then
+    self.warn(made.message)
+  end
+  reported[made] = true
+  return made
+end
+
+-- The stream ----------------------------------------------------------------------
+
+-- A forked child may not use what its parent took.
+local function process_id()
+  if type(ngx) == "table" and ngx.worker then
+    return ngx.worker.pid()
+  end
+  local file = io.open("/proc/self/stat")
+  local pid = file and file:read("*n")
+  if file then
+    file:close()
+  end
+  return pid
+end
+
+local function host()
+  local file = io.open("/proc/sys/kernel/hostname")
+  local name = file and file:read("*l") or os.getenv("HOSTNAME")
+  if file then
+    file:close()
+  end
+  return name or "host"
+end
+
+local function stream_of(self)
+  local pid = process_id()
+  if not self.stream or pid ~= self.pid then
+    self.pid = pid
+    self.stream = self.streams.new {
+      url = self.url(), name = self.name, max = self.max, max_rejected = self.max_rejected,
+      claim_after = self.claim_after, consumer = ("%s:%s:%s"):format(host(),
+        tostring(pid), unique_id.new():sub(1, 8)),
+    }
+    self.taken = taken.new(self.stream)
+  end
+  return self.stream
+end
+
+--- Raises if the account of these settings has no name that stays the same.
+---@param values klaviyo.Settings
+function Relay:check(values) -- luacheck: ignore self
+  if values.access_token and not values.rate_limit_key then
+    usage_error.raise("an outbox with a relay and access_token needs rate_limit_key, the name "
+      .. "of the account: a token changes")
+  end
+end
+
+-- Returns what names the account.
+local function account_of(values)
+  if values.rate_limit_key then
+    return values.rate_limit_key
+  end
+  local secret, err = auth.of(values)
+  if not secret then
+    return nil, err
+  end
+  return digest.sha256(secret)
+end
+
+-- Returns the stream, which knows the account of these settings.
+local function open(self, values)
+  local stream = stream_of(self)
+  if not stream.account then
+    local account, err = account_of(values)
+    if not account then
+      return nil, err
+    end
+    stream.account = digest.sha256(account)
+  end
+  return stream
+end
+
+-- Moving ------------------------------------------------------------------------
+
+-- Reads events of a file from `first` to `last`. Returns the ids, and the words for
+-- the stream.
+local function read(store, first, last)
+  local ids, words, bytes = {}, {}, 0
+  while first <= last and #ids < MAX_COUNT and bytes < MAX_BYTES do
+    local id, unique, revision, time, payload = store:first(first, last)
+    if not id then
+      if unique ~= "none" then
+        return nil, unique, revision
+      end
+      break
+    end
+    ids[#ids + 1] = id
+    local at = #words
+    words[at + 1], words[at + 2] = unique, revision
+    words[at + 3], words[at + 4] = ("%.0f"):format(time), payload
+    first, bytes = id + 1, bytes + #payload
+  end
+  return ids, words
+end
+
+local function full(self, stream)
+  return problem(self, "move", {code = FULL, kind = "transport",
+    message = ("it has %d events, max_stream"):format(stream.length)})
+end
+
+-- While the stream is full, events are not read in vain.
+local function check_room(self, stream)
+  if self.problems.move ~= FULL then
+    return true
+  end
+  local has_room, err = stream:has_room()
+  if err then
+    return nil, problem(self, "move", err)
+  end
+  return has_room or nil, not has_room and full(self, stream) or nil
+end
+
+-- Moves the first events of a range. Returns the range of the others, or nil if there
+-- are none.
+local function move_some(self, flush, stream, range)
+  local ids, words, why = read(flush.store, range.first, range.last)
+  if not ids then
+    return nil, sender.error_of(words, why)
+  elseif #ids == 0 then
+    return nil
+  end
+  local added, err = stream:add(words)
+  if not added then
+    return nil, problem(self, "move", err)
+  end
+  if added > 0 then
+    self.relayed = self.relayed + added
+    progress.deliver(flush.store, {first = ids[1], last = ids[added], count = added})
+    local ok
+    ok, err = sender.write(flush)
+    if not ok then
+      return nil, err
+    end
+  end
+  if added < #ids then
+    return nil, full(self, stream)
+  end
+  return {first = ids[#ids] + 1, last = range.last}
+end
+
+--- Moves the events of a file to the stream, the oldest first. They are deleted once
+--- they are there.
+---@param flush table  of the sender
+---@param store userdata
+---@return boolean|nil done
+---@return klaviyo.Error|nil err
+function Relay:move(flush, store)
+  flush.store = store
+  local stream, err = open(self, flush.values)
+  if not stream then
+    return nil, err
+  end
+  local newest, what, why = store:newest()
+  if not newest then
+    return nil, sender.error_of(what, why)
+  end
+  local done
+  done, err = sender.write(flush)
+  if done then
+    done, err = check_room(self, stream)
+  end
+  if not done then
+    return nil, err
+  end
+  for _, range in ipairs(progress.ranges(store, 0, newest)) do
+    local rest = range
+    while rest and not flush.is_over() do
+      rest, err = move_some(self, flush, stream, rest)
+      if err then
+        return nil, err
+      end
+    end
+  end
+  self.problems.move = nil
+  if store:waiting() == 0 then
+    store:shrink()
+  end
+  return true
+end
+
+-- Sending -----------------------------------------------------------------------
+
+-- Takes more events from the stream, and returns their number.
+local function take(self, stream)
+  if self.taken.held >= MAX_HELD then
+    return 0
+  end
+  local entries, err = stream:take(function(key) return self.taken:has(key) end)
+  if not entries then
+    return nil, err
+  end
+  for _, entry in ipairs(entries) do
+    if entry.payload and entry.revision then
+      self.taken:add(entry)
+    else
+      local ok
+      ok, err = stream:reject(entry, json.encode {message = "the entry is not of an outbox"})
+      if not ok then
+        return nil, err
+      end
+    end
+  end
+  return #entries
+end
+
+-- Gives back what this process has of the stream, unless it cannot note what was sent.
+local function leave(self, flush)
+  flush.store = self.taken
+  if self.taken.held > 0 and (not sender.write(flush) or flush.unwritten) then
+    return nil
+  end
+  local ok, err = self.stream:leave(self.taken:all())
+  if ok then
+    self.taken, self.failures = taken.new(self.stream), 0
+  end
+  return ok, err
+end
+
+-- Sends what this process has taken.
+local function send_taken(self, flush)
+  local done, err = sender.send(flush, self.taken)
+  if done and flush.err and not flush.succeeded then
+    done, err = nil, flush.err
+  end
+  self.failures = not done and not flush.succeeded and self.failures + 1 or 0
+  return done, err
+end
+
+--- Sends the events of the stream, if this process has the turn to do that.
+---@param flush table  of the sender
+---@return boolean|nil done
+---@return klaviyo.Error|nil err
+function Relay:send(flush)
+  local stream, err = open(self, flush.values)
+  if not stream then
+    return nil, err
+  end
+  local count
+  repeat
+    local mine
+    mine, err = stream:turn()
+    if mine then
+      count, err = take(self, stream)
+    elseif not err then
+      count = 0
+      if self.taken.held > 0 then
+        mine, err = leave(self, flush)
+      end
+    end
+    if err then
+      return nil, problem(self, "send", err)
+    end
+    self.problems.send = nil
+    local done = true
+    if mine and self.taken.held > 0 then
+      done, err = send_taken(self, flush)
+    end
+    if not done then
+      if self.failures >= MAX_FAILURES then
+        leave(self, flush)
+      end
+      return nil, err
+    end
+  until count == 0 or flush.is_over()
+  if flush.is_over() then
+    leave(self, flush)
+  end
+  return true
+end
+
+--- Keeps the turn while a request takes long. Does nothing without it.
+function Relay:keep_turn()
+  if self.stream and self.stream.account then
+    self.stream:turn()
+  end
+end
+
+--- Gives back what this process has of the stream, and closes its connection.
+---@param flush table  of the sender
+function Relay:close(flush)
+  if self.stream then
+    if self.stream.account and self.pid == process_id() then
+      leave(self, flush)
+    end
+    self.stream:close()
+    self.stream, self.taken = nil, nil
+  end
+end
+
+-- Inspection ----------------------------------------------------------------------
+
+--- Returns whether the stream was empty when Redis was asked last.
+function Relay:is_empty()
+  return self.stream ~= nil and self.stream.length == 0
+end
+
+--- Returns the figures of the stream, as Redis reported them last.
+---@return klaviyo.OutboxStream
+function Relay:figures()
+  local stream = self.stream or {}
+  return {length = stream.length, pending = stream.pending, claimed = stream.claimed or 0}
+end
+
+--- Iterates over the events that were taken from the stream and rejected.
+---@return fun(): table|nil  entries, see klaviyo.redis.stream
+function Relay:rejected()
+  local list, at, last = {}, 0, nil
+  return function()
+    at = at + 1
+    if at > #list then
+      local err
+      list, err = stream_of(self):rejected(last)
+      at = 1
+      if not list then
+        list = {}
+        problem(self, "send", err)
+      end
+    end
+    last = list[at] and list[at].key
+    return list[at]
+  end
+end
+
+return M

@@ -1,0 +1,157 @@
+-- The relay of an outbox in nginx: several workers, each with a timer for its file and
+-- one for the stream.
+local found = pcall(require, "klaviyo.redis.stream")
+local redis_server = require "spec.support.redis_server"
+local worker = require "spec.support.worker"
+
+if not rawget(_G, "jit") then
+  return -- nginx runs LuaJIT in any case: once is enough
+end
+local missing = not found and "libhiredis-dev is not installed"
+  or redis_server.missing() or worker.missing()
+if missing then
+  pending("the relay of an outbox in nginx: " .. missing)
+  return
+end
+
+local folder = require "spec.support.folder"
+local sandbox = require "spec.support.sandbox"
+local shell = require "klaviyo.sandbox.shell"
+
+local WORKERS = 4
+
+local LOCATIONS = {
+  ["/track"] = [[
+    local ok, err = client.events:track {
+      metric = "Kept", profile = {email = "a@example.com"},
+      properties = {n = 1}, unique_id = ngx.var.arg_id,
+    }
+    if not ok then
+      ngx.status = 503
+    end
+    ngx.say(ok and "kept" or tostring(err))
+  ]],
+  ["/folder"] = [[
+    local stats = outbox:stats()
+    ngx.say(stats.folder.waiting, " ", stats.folder.files)
+  ]],
+}
+
+describe("the relay of an outbox, in nginx", function()
+  local fixture = sandbox.here(setup, teardown, {record = 0})
+  local folders = folder.here(after_each)
+  local redis, server
+
+  setup(function()
+    redis = redis_server.start()
+  end)
+
+  teardown(function()
+    redis:close()
+  end)
+
+  before_each(function()
+    redis:call("FLUSHALL")
+    fixture.server:reset()
+  end)
+
+  after_each(function()
+    if server then
+      server:stop()
+      server = nil
+    end
+  end)
+
+  local function start(more)
+    local init = ([[
+      local function warn(text) note("warning", text) end
+      outbox = assert(require("klaviyo.outbox").new {path = %q, relay = %q, interval = 0.5,
+        claim_after = 1, on_warning = warn%s})
+      client = klaviyo.new {base_url = %q, proxy = "", pacing = false, rate_limit_file = false,
+        retries = 0, outbox = outbox, revision = "2026-07-15", on_warning = warn}
+    ]]):format(folders.new() .. "/box", redis.url, more or "", fixture.server.base_url)
+    server = worker.start(fixture.server, {workers = WORKERS, locations = LOCATIONS, init = init,
+      init_worker = "outbox:start(client)"})
+  end
+
+  -- Each request by a connection of its own: so all workers get some.
+  local function track(first, last)
+    local kept = 0
+    for number = first, last do
+      kept = kept + (server:get("/track?id=" .. number) == "kept\n" and 1 or 0)
+    end
+    assert.message(server:logs()).equal(last - first + 1, kept)
+  end
+
+  local function has_events(count, seconds)
+    local function distinct()
+      return fixture.server:stats().events.distinct
+    end
+    assert.message(function() return distinct() .. " of " .. count end).truthy(shell.wait_for(function()
+      return distinct() >= count
+    end, seconds or 15))
+    assert.equal(count, distinct())
+  end
+
+  it("sends the events of all workers through the stream", function()
+    start()
+    track(1, 60)
+    has_events(60)
+    assert.truthy(shell.wait_for(function()
+      return redis:call("XLEN", "klaviyo:events") == 0
+    end, 5))
+    assert.equal(("0 %d\n"):format(WORKERS), (server:get("/folder")))
+    assert.equal(60, fixture.server:stats().events.received)
+    assert.same({}, server:noted("warning", 0))
+    assert.same({}, server:problems())
+  end)
+
+  it("only moves them with send = false, within a second", function()
+    start ", send = false"
+    track(1, 20)
+    local began = require("socket").gettime()
+    assert.truthy(shell.wait_for(function()
+      return redis:call("XLEN", "klaviyo:events") == 20
+    end, 5))
+    -- what is quick here may be slow on a busy machine
+    assert.is_true(require("socket").gettime() - began < 3)
+    assert.equal(0, fixture.server:stats().events.received)
+  end)
+
+  it("continues after Redis was away, with one warning of a worker", function()
+    start()
+    track(1, 20)
+    has_events(20)
+    redis:stop("KILL")
+    track(21, 60)
+    shell.sleep(2.5)
+    assert.equal(20, fixture.server:stats().events.distinct)
+    redis:start()
+    has_events(60, 30)
+    local warnings = server:noted("warning", 1)
+    assert.is_true(#warnings >= 1 and #warnings <= WORKERS, #warnings)
+    assert.truthy(warnings[1]:find("cannot be used", 1, true))
+  end)
+
+  it("loses nothing when workers are killed or nginx is reloaded", function()
+    start()
+    fixture.server:fault {operation = "bulk_create_events", delay = 0.3, times = 1000}
+    for round = 0, 2 do
+      track(round * 40 + 1, round * 40 + 40)
+      shell.sleep(0.6)
+      if round == 1 then
+        server:reload()
+      else
+        for _, pid in ipairs(server:workers()) do
+          shell.run("kill -9 " .. pid)
+        end
+        assert.truthy(shell.wait_for(function() return #server:workers() == WORKERS end, 10))
+      end
+    end
+    track(121, 130)
+    has_events(130, 40)
+    assert.truthy(shell.wait_for(function()
+      return redis:call("XLEN", "klaviyo:events") == 0
+    end, 15))
+  end)
+end)

@@ -1,0 +1,295 @@
+-- A stream of events, in a Redis that the spec starts.
+local found, stream = pcall(require, "klaviyo.redis.stream")
+local redis_server = require "spec.support.redis_server"
+local missing = not found and "libhiredis-dev is not installed" or redis_server.missing()
+if missing then
+  pending("a stream of events: " .. missing)
+  return
+end
+local socket = require "socket"
+
+local KEY = "klaviyo:events"
+
+describe("klaviyo.redis.stream", function()
+  local redis, opened
+
+  setup(function()
+    redis = redis_server.start()
+  end)
+
+  teardown(function()
+    redis:close()
+  end)
+
+  before_each(function()
+    redis:call("FLUSHALL")
+    opened = {}
+  end)
+
+  after_each(function()
+    for _, one in ipairs(opened) do
+      one:close()
+    end
+  end)
+
+  local function open(consumer, more)
+    local options = {url = redis.url, name = KEY, consumer = consumer, max = 1e6,
+      max_rejected = 10, claim_after = 0.05}
+    for name, value in pairs(more or {}) do
+      options[name] = value
+    end
+    local one = stream.new(options)
+    one.account = "account"
+    opened[#opened + 1] = one
+    return one
+  end
+
+  local function add(one, first, last, payload)
+    local words = {}
+    for number = first, last do
+      for _, word in ipairs {"id" .. number, "2026-07-15", tostring(number), payload or "<" .. number .. ">"} do
+        words[#words + 1] = word
+      end
+    end
+    return assert(one:add(words))
+  end
+
+  local held = {}
+  local function is_mine(key)
+    return held[key] ~= nil
+  end
+
+  before_each(function()
+    held = {}
+  end)
+
+  -- Takes the turn and some entries. Returns them, the first one's number of
+  -- deliveries, and their number.
+  local function take(one)
+    assert.is_true(one:turn())
+    local entries = assert(one:take(is_mine))
+    return entries, entries[1] and entries[1].deliveries, #entries
+  end
+
+  -- What a process does that dies: nothing more. Its turn ends.
+  local function die()
+    redis:call("DEL", KEY .. ":sender")
+    socket.sleep(0.06)
+  end
+
+  it("returns what was added, in order, once", function()
+    local one = open "a"
+    assert.equal(3, add(one, 1, 3))
+    assert.equal(3, one.length)
+    local entries = take(one)
+    assert.same({"id1", "2026-07-15", 1, "<1>", 1}, {entries[1].unique_id, entries[1].revision,
+      entries[1].time, entries[1].payload, entries[1].deliveries})
+    assert.same({"<2>", "<3>"}, {entries[2].payload, entries[3].payload})
+    assert.same({}, (take(one)))
+    assert.is_true(one:done {entries[1].key, entries[2].key, entries[3].key})
+    assert.equal(0, one.length)
+    assert.equal(0, redis:call("XPENDING", KEY, "klaviyo")[1])
+  end)
+
+  it("takes no more events than its maximum", function()
+    local one = open("a", {max = 5})
+    assert.equal(3, add(one, 1, 3))
+    assert.is_true(one:has_room())
+    assert.equal(2, add(one, 4, 6))
+    assert.is_false(one:has_room())
+    assert.equal(0, add(one, 6, 6))
+    assert.equal(5, redis:call("XLEN", KEY))
+  end)
+
+  it("gives the turn to one at a time", function()
+    local one, two = open "a", open "b"
+    assert.is_true(one:turn())
+    assert.is_true(one:turn())
+    assert.is_false(two:turn())
+    assert.is_true(two:leave {})
+    assert.is_false(two:turn())
+    assert.is_true(one:leave {})
+    assert.is_true(two:turn())
+    die()
+    assert.is_true(one:turn())
+  end)
+
+  it("has a turn that ends by itself, and that is kept by taking it again", function()
+    local one, two = open("a", {claim_after = 0.3}), open("b", {claim_after = 0.3})
+    assert.is_true(one:turn())
+    for _ = 1, 5 do
+      socket.sleep(0.1)
+      assert.is_true(one:turn())
+      assert.is_false(two:turn())
+    end
+    socket.sleep(0.35)
+    assert.is_true(two:turn())
+    -- it lasts 10 s at most, however late entries are claimed
+    assert.is_true(two:leave {})
+    assert.is_true(open("c", {claim_after = 3600}):turn())
+    local left = redis:call("PTTL", KEY .. ":sender")
+    assert.is_true(left > 1000 and left <= 10000, left)
+  end)
+
+  it("lets others claim entries that are not removed, fewer at once each time", function()
+    local one = open "a"
+    add(one, 1, 200)
+    local first = take(one)
+    local rest = take(one)
+    assert.same({100, 100}, {#first, #rest})
+    for i, expected in ipairs {{2, 100, "<1>"}, {2, 100, "<101>"}, {3, 10, "<1>"}, {3, 10, "<11>"}} do
+      die()
+      local other = open("b" .. i)
+      local entries, deliveries, count = take(other)
+      assert.same(expected, {deliveries, count, entries[1].payload})
+      assert.equal(count, other.claimed)
+    end
+    local keys = {}
+    for i = 2, 100 do
+      keys[#keys + 1] = first[i].key
+      keys[#keys + 1] = rest[i].key
+    end
+    assert.is_true(one:done(keys))
+    assert.is_true(one:done {rest[1].key})
+    die()
+    assert.same({4, 1}, {select(2, take(open "c"))})
+  end)
+
+  it("returns an entry alone, after new ones and after ever longer times, that was claimed often", function()
+    local one = open "a"
+    add(one, 1, 1)
+    take(one)
+    for _ = 1, 2 do
+      die()
+      take(one)
+    end
+    die()
+    add(one, 2, 3)
+    assert.same({1, 2}, {select(2, take(one))}) -- the new ones
+    assert.same({4, 1}, {select(2, take(one))})
+    die() -- not yet: 0.06 s are less than twice claim_after
+    local entries, deliveries, count = take(one)
+    assert.same({"<2>", 2, 2}, {entries[1].payload, deliveries, count})
+    assert.same({}, (take(one)))
+    socket.sleep(0.06)
+    local isolated
+    entries, deliveries = take(one)
+    if deliveries == 3 then -- the two others, once more
+      isolated, deliveries = take(one)
+      entries = isolated
+    end
+    assert.same({"<1>", 5}, {entries[1].payload, deliveries})
+  end)
+
+  it("does not return what this process has", function()
+    local one = open "a"
+    add(one, 1, 3)
+    local entries = take(one)
+    for i = 1, 2 do
+      held[entries[i].key] = true
+    end
+    socket.sleep(0.06)
+    local again = take(one)
+    assert.same({1, "<3>"}, {#again, again[1].payload})
+  end)
+
+  it("takes back entries as if they had not been taken", function()
+    local one, two = open("a", {claim_after = 600}), open("b", {claim_after = 600})
+    add(one, 1, 30)
+    for _ = 1, 5 do
+      local entries, deliveries, count = take(one)
+      assert.same({1, 30}, {deliveries, count})
+      assert.is_true(one:leave(entries))
+      entries, deliveries, count = take(two)
+      assert.same({1, 30}, {deliveries, count})
+      assert.is_true(two:leave(entries))
+    end
+    -- but not those of another
+    local entries = take(one)
+    assert.is_true(two:leave(entries))
+    redis:call("DEL", KEY .. ":sender")
+    assert.same({}, (take(two)))
+  end)
+
+  it("loses no entry of a consumer that it removes", function()
+    local one = open "a"
+    add(one, 1, 2)
+    local entries = take(one)
+    assert.is_true(one:done {entries[1].key})
+    local two = open "b"
+    assert.is_true(one:leave {})
+    die()
+    assert.is_true(two:turn())
+    local function names()
+      local list = {}
+      for i, consumer in ipairs(redis:call("XINFO", "CONSUMERS", KEY, "klaviyo")) do
+        list[i] = consumer[2]
+      end
+      return list
+    end
+    assert.same({"a"}, names())
+    assert.equal("<2>", take(two)[1].payload)
+    assert.same({"a", "b"}, names())
+    die()
+    assert.is_true(two:turn())
+    assert.same({"b"}, names())
+  end)
+
+  it("takes fewer at once if they are large", function()
+    local one = open("a", {claim_after = 600})
+    add(one, 1, 40, ("x"):rep(500000))
+    local _, _, count = take(one)
+    assert.equal(40, count) -- not known yet
+    add(one, 41, 80, ("x"):rep(500000))
+    _, _, count = take(one)
+    assert.equal(16, count)
+    take(one)
+    take(one)
+    add(one, 81, 81)
+    take(one)
+    add(one, 82, 1081)
+    _, _, count = take(one)
+    assert.is_true(count >= 100, count)
+  end)
+
+  it("keeps rejected entries, which are read in pages", function()
+    local one = open("a", {max_rejected = 25})
+    add(one, 1, 30)
+    for _, entry in ipairs(take(one)) do
+      assert.is_true(one:reject(entry, '{"status":400}'))
+    end
+    assert.same({0, 25}, {one.length, redis:call("XLEN", KEY .. ":rejected")})
+    local list, last = {}, nil
+    repeat
+      local page = assert(one:rejected(last))
+      for _, entry in ipairs(page) do
+        list[#list + 1], last = entry, entry.key
+      end
+    until #page == 0
+    assert.equal(25, #list)
+    assert.same({"id6", "<6>", '{"status":400}', 0.006}, {list[1].unique_id, list[1].payload,
+      list[1].reason, list[1].time})
+  end)
+
+  it("belongs to one account", function()
+    local one, two = open "a", open "b"
+    two.account = "other"
+    add(one, 1, 1)
+    for _, name in ipairs {"add", "turn"} do
+      local ok, err = two[name](two, {"id", "2026-07-15", "1", "<1>"})
+      assert.is_nil(ok)
+      assert.same({"redis", "FOREIGN"}, {err.kind, err.code})
+    end
+    assert.equal(1, redis:call("XLEN", KEY))
+  end)
+
+  it("returns the errors of Redis", function()
+    local one = open "a"
+    redis:call("SET", KEY, "text")
+    for _, name in ipairs {"add", "turn", "has_room"} do
+      local ok, err = one[name](one, {"id", "2026-07-15", "1", "<1>"})
+      assert.is_nil(ok)
+      assert.equal("WRONGTYPE", err.code)
+    end
+  end)
+end)

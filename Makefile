@@ -65,7 +65,7 @@ SQLITE_CFLAGS = $(call once,SQLITE_CFLAGS,$(PKG_CONFIG) --cflags sqlite3 \
 SQLITE_LIBS   = $(call once,SQLITE_LIBS,$(PKG_CONFIG) --libs sqlite3)
 # The folder above that of pkg-config: the sources include <hiredis/hiredis.h>. No
 # other flags: Debian's -D_FILE_OFFSET_BITS=64 would be for all objects.
-HIREDIS_CFLAGS = $(addprefix -I,$(filter-out /usr/include,$(call once,HIREDIS_DIR, \
+HIREDIS_CFLAGS = $(addprefix -isystem ,$(filter-out /usr/include,$(call once,HIREDIS_DIR, \
   $(PKG_CONFIG) --variable=includedir hiredis 2>/dev/null)))
 HIREDIS_LIBS   = $(call once,HIREDIS_LIBS,$(PKG_CONFIG) --libs hiredis)
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Compiles all C for systems that this machine is not, with every warning as an
 # error, and links the modules. Fetches a cross compiler by npm, which brings
-# the headers of those systems; the headers of Lua, libcurl, OpenSSL and SQLite
-# are this machine's. It skips, with a line, what is not installed.
+# the headers of those systems; the headers of Lua, libcurl, OpenSSL, SQLite and
+# hiredis are this machine's. It skips, with a line, what is not installed.
 #
 #   tools/cross.sh [target ...]
 #
@@ -50,6 +50,7 @@ copy_headers() {
   done | tr ' \\' '\n\n' | sort -u | sed -n \
     -e '/^csrc/d' \
     -e 's|^\(.*/\)\(curl/[^/]*\.h\)$|\1\2 \2|p' \
+    -e 's|^\(.*/\)\(hiredis/[^/]*\.h\)$|\1\2 \2|p' \
     -e 's|^\(.*/\)\(openssl/[^/]*\.h\)$|\1\2 \2|p' \
     -e 's|^\(/.*/\)\(l[ua][^/]*\.h\)$|\1\2 \2|p' \
     -e 's|^\(/.*/\)\(sqlite3\.h\)$|\1\2 \2|p' |
@@ -92,8 +93,9 @@ build() {
   write_compiler "$1"
   within make --no-print-directory -s -j 2 $goal LUA=lua5.4 OUT="$work/$1" \
     SYSTEM=$system CC="$work/cc-$1" EXTRA=-Werror \
-    LUA_CFLAGS="-I'$work/include'" CURL_CFLAGS= CRYPTO_CFLAGS= \
-    SQLITE_CFLAGS= CURL_LIBS= CRYPTO_LIBS= SQLITE_LIBS=
+    LUA_CFLAGS="-isystem '$work/include'" CURL_CFLAGS= CRYPTO_CFLAGS= \
+    SQLITE_CFLAGS= HIREDIS_CFLAGS= CURL_LIBS= CRYPTO_LIBS= SQLITE_LIBS= \
+    HIREDIS_LIBS=
 }
 
 if [ "$(uname -s)" != Linux ] || ! find_compiler; then

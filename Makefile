@@ -135,11 +135,12 @@ demo-nginx: setup
 test: setup
 	@./tools/test.sh
 
-build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
+BUILT = $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
   $(PKG_CONFIG) --exists sqlite3 2>/dev/null && echo there), \
   $(OUT)/klaviyo/outbox/store.so) $(if $(shell \
   $(PKG_CONFIG) --exists hiredis 2>/dev/null && echo there), \
   $(OUT)/klaviyo/redis/leases.so)
+build: $(BUILT)
 
 $(OUT)/klaviyo/core.so: $(CORE)
 	@mkdir -p $(@D)

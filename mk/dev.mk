@@ -132,11 +132,14 @@ LEASE = csrc/redis/lease.c csrc/redis/away.c
 
 # Programs and libraries for specs: the budget, and time slices, with a clock that
 # they set; fork; links; slow name resolution; another libcurl; failing
-# allocations; threads; the lease of a host; a service that counts windows.
+# allocations; threads; the lease of a host, and leases of another layout;
+# a service that counts windows.
 PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
   $(OUT)/spec_fork.so $(OUT)/spec_links.so $(OUT)/spec_lease.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
-  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads $(OUT)/window_server
+  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads $(OUT)/window_server \
+  $(if $(filter $(OUT)/klaviyo/redis/leases.so,$(BUILT)), \
+  $(OUT)/layout/klaviyo/redis/leases.so)
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -177,6 +180,13 @@ $(OUT)/window_server: spec/support/window_server.c
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -o $@ $<
+
+$(OUT)/layout/klaviyo/redis/leases.so: $(REDIS)
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(CC) $(C_ALL) $(HIREDIS_CFLAGS) -DLEASE_LAYOUT=99 $(LD_ALL) -o $@ \
+	  $(wildcard csrc/redis/*.c) $(addprefix $(OUT)/obj/,base/buffer.o \
+	  base/clock.o ratelimit/usage.o) $(HIREDIS_LIBS) $(CURL_LIBS) $(SYSTEM_LIBS)
 
 # a program with a Lua state in each of its threads
 $(OUT)/threads: spec/support/threads.c

@@ -18,8 +18,10 @@
 #define MAX_LOCK_WAIT_MS 100L /* for a lock whose holder does not run */
 #define DISTRUST_MS 2000      /* how long it is not waited for again */
 
-/* Does not compile if a usage is larger than a record. */
-typedef char usage_fits[sizeof(usage) <= RATE_LIMIT_RECORD ? 1 : -1];
+/* Does not compile if the layout of a usage is not that of the file's format,
+** for 32 and for 64 bits, or is too large. */
+typedef char usage_fits
+    [sizeof(usage) == USAGE_SIZE && USAGE_SIZE <= RATE_LIMIT_RECORD ? 1 : -1];
 
 struct budget {
   int references;
@@ -298,8 +300,10 @@ bool budget_set_source (budget *b, lease_source *source,
 }
 
 
-static uint64_t lease_key (uint64_t key) {
-  return key ^ UINT64_C(0x6c65617365); /* "lease" */
+/* Processes whose leases have another layout have their own. */
+static uint64_t lease_key (const budget *b, uint64_t key) {
+  return key ^ UINT64_C(0x6c65617365) ^ /* "lease" */
+         (uint64_t)b->source->layout << 40;
 }
 
 
@@ -316,7 +320,7 @@ static lease_records *read_leases (budget *b, const bucket *list, int n,
     record_head *head = &all->entries[i].head;
     memset(&all->entries[i], 0, sizeof(all->entries[i]));
     all->positions[n + i] = rate_limit_file_read(
-        b->locked, lease_key(list[i].key), now, all->positions, n + i, head,
+        b->locked, lease_key(b, list[i].key), now, all->positions, n + i, head,
         sizeof(all->entries[i]), &why);
     all->records[i].usage = &b->entries[i];
     all->records[i].lease = head;

@@ -54,6 +54,7 @@ struct lease_source {
   client_kind clients; /* first */
   int version;         /* LEASE_SOURCE_VERSION */
   void (*attach)(lease_source *s, const lease_core *core);
+  uint32_t layout; /* of its records: those with another one are not read */
 
   /* Takes a request from the leases of all buckets, or from none. Returns 0 if
   ** it was taken, or else the milliseconds until it makes sense to try again.

@@ -14,6 +14,7 @@
 
 #define BUDGET_WINDOWS 3 /* a second, a minute, a day */
 #define USAGE_SLOTS 250  /* slots per window */
+#define USAGE_SIZE 1664  /* of a record: a change needs another FORMAT */
 
 /* A limit that a request counts against. */
 typedef struct bucket {
@@ -30,6 +31,7 @@ typedef struct window {
   uint32_t limit;  /* as the service reported; 0: not reported */
   uint32_t sum;    /* the sum of all slots */
   uint16_t slot[USAGE_SLOTS + 1];
+  uint16_t unused[3]; /* the layout is the same for 32 and for 64 bits */
 } window;
 
 /* A record of the file. All zeros: nothing was used. */

@@ -17,6 +17,7 @@
 #include "base/buffer.h"
 #include "lua/build.h"
 #include "redis/l_redis.h"
+#include "redis/lease.h"
 #include "redis/source.h"
 
 #define SOURCE "klaviyo.redis.source"
@@ -76,8 +77,9 @@ redis_address read_address (lua_State *L) {
 }
 
 
-/* Returns a name that the processes have in common that use this file: of the
-** machine or container, its start, and the folder of the file. */
+/* Returns a name that the processes have in common that use this file and have
+** the same leases in it: of the machine or container, its start, and the folder
+** of the file. */
 static char *host_name (const char *path) {
   char text[512] = "", boot[40] = "", name[HOST_SIZE];
   struct stat folder;
@@ -95,9 +97,9 @@ static char *host_name (const char *path) {
   if (copy != NULL)
     stat(dirname(copy), &folder);
   free(copy);
-  (void)snprintf(text + size, sizeof(text) - size, "\n%s\n%llu %llu\n%.100s",
+  (void)snprintf(text + size, sizeof(text) - size, "\n%s\n%llu %llu %d\n%.100s",
                  boot, (unsigned long long)folder.st_dev,
-                 (unsigned long long)folder.st_ino, path);
+                 (unsigned long long)folder.st_ino, LEASE_LAYOUT, path);
   (void)snprintf(name, sizeof(name), "%016llx",
                  (unsigned long long)bytes_hash(text, strlen(text)));
   return text_copy(name, strlen(name));

@@ -38,8 +38,9 @@
 #define MAX_CLOCK_MS (INT64_C(1) << 50)
 #define MAX_AGE_MS INT64_C(172800000)
 
-/* Does not compile if a lease is larger than a record. */
-typedef char lease_fits[sizeof(lease) <= RATE_LIMIT_RECORD ? 1 : -1];
+/* Does not compile if the layout of a lease changed, or is too large. */
+typedef char lease_fits
+    [sizeof(lease) == LEASE_SIZE && LEASE_SIZE <= RATE_LIMIT_RECORD ? 1 : -1];
 
 
 /* {======================================================

@@ -16,6 +16,14 @@
 #include "base/buffer.h"
 #include "ratelimit/usage.h"
 
+/* The layout of a lease, in a file that programs of other versions may use,
+** too, and of 32 and of 64 bits: raise its number with each change. A spec has
+** its own. */
+#ifndef LEASE_LAYOUT
+#define LEASE_LAYOUT 1
+#endif
+#define LEASE_SIZE 1736
+
 #define LEASE_EVENTS 72
 #define LEASE_REPLY 12 /* numbers in a reply */
 
@@ -26,7 +34,7 @@
 
 /* Requests that started (+1), or whose count moved to a later time (-1, +1). */
 typedef struct lease_events {
-  int32_t count;
+  int32_t count, unused;
   int16_t by[LEASE_EVENTS];
   int64_t at[LEASE_EVENTS];
 } lease_events;
@@ -60,13 +68,15 @@ typedef struct lease {
   uint8_t contended; /* other hosts use the limits, too */
   uint8_t tell_all;  /* Redis lost its data: report the whole usage */
   uint8_t was_away;  /* used without Redis, which does not know it */
+  uint32_t unused;
   struct {
     uint32_t own;     /* used by this host, when Redis last replied */
     uint32_t used;    /* by all hosts, at that time */
     uint32_t start;   /* this host may use just after Redis went away */
     uint32_t part;    /* and then, for one or two windows */
     uint32_t counted; /* by the service; 0: not known, or reported */
-    int64_t reset;    /* when the service's window ends */
+    uint32_t unused;
+    int64_t reset; /* when the service's window ends */
   } windows[BUDGET_WINDOWS];
   lease_events sent; /* in the last report, which may not have arrived */
   lease_events events;

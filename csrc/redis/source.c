@@ -527,6 +527,7 @@ source *source_new (const redis_address *address, const char *script,
     return NULL;
   pthread_once(&once, watch_forks);
   s->functions.version = LEASE_SOURCE_VERSION;
+  s->functions.layout = LEASE_LAYOUT;
   s->functions.attach = attach;
   s->functions.take = take;
   s->functions.move = move;

@@ -128,28 +128,50 @@ describe("limits on Redis", function()
     shell("rm -rf " .. dir)
   end)
 
-  it("are asked for by one of the processes of a host", function()
-    local own = start()
-    local text = ([[
+  local function script_of(url, calls)
+    return ([[
       local klaviyo = require "klaviyo"
       local client = klaviyo.new {api_key = %q, base_url = %q, proxy = "", retries = 0,
         rate_limit_file = %q, rate_limit_key = "many", revision = "2026-07-15",
         on_warning = print}
-      for _ = 1, 10 do
+      for _ = 1, %d do
         local doc, err = client:call("get_metrics")
         if not doc then print(err) end
       end
       print("done")
-    ]]):format(fixture.key, fixture.server.base_url, own.url)
+    ]]):format(fixture.key, fixture.server.base_url, url, calls)
+  end
+
+  it("are asked for by one of the processes of a host", function()
+    local own = start()
     local waits = {}
     for i = 1, 4 do
-      waits[i] = script.start(text)
+      waits[i] = script.start(script_of(own.url, 10))
     end
     for i = 1, 4 do
       assert.equal("done\n", (waits[i]()))
     end
     assert.equal("1", tostring(#own:call("ZRANGE",
       own:call("KEYS", "*:seen")[1], "0", "-1")))
+  end)
+
+  -- While a host is upgraded, programs of two versions use the same local file.
+  it("are those of two hosts for programs whose leases have another layout", function()
+    local other = os.getenv("LUA_CPATH"):match("^([^;]*)/%?") .. "/layout"
+    local own = start()
+    assert.equal("done\n", (script.run(script_of(own.url, 20))))
+    local key = own:call("KEYS", "*:seen")[1]
+    local first = own:call("ZRANGE", key, "0", "-1")[1]
+    assert.equal("done\n", (script.run(script_of(own.url, 1), {env = {
+      LUA_CPATH = other .. "/?.so;" .. os.getenv("LUA_CPATH")}})))
+    local both = own:call("ZRANGE", key, "0", "-1")
+    assert.equal(2, #both)
+    -- each numbers its own reports
+    local second = both[1] == first and both[2] or both[1]
+    local state = key:gsub(":seen$", "")
+    local before = tonumber(own:call("HGET", state, "q:" .. first))
+    local reports = tonumber(own:call("HGET", state, "q:" .. second))
+    assert.is_true(reports >= 1 and reports < before, reports .. " < " .. before)
   end)
 
   it("go on in a forked child #native", function()

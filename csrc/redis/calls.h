@@ -24,6 +24,7 @@ typedef struct caller caller;
 typedef enum call_failure {
   CALL_SUCCEEDED,
   CALL_TRANSPORT,
+  CALL_REFUSED, /* by an error reply before the first command */
   CALL_TIMEOUT,
   CALL_CANCELLED,
   CALL_CLOSED

@@ -118,7 +118,7 @@ static void read_replies (calls_client *cl, caller *k) {
   if (c == NULL || c->state != CALL_SENT) {
     r = connection_next(n);
     if (r != NULL)
-      connection_close(n, "there was a reply to no command");
+      connection_refuse(n, r);
     freeReplyObject(r);
     return;
   }
@@ -141,13 +141,20 @@ static int servers_of (const caller *k) {
 }
 
 
+static void fail_first (calls_client *cl, caller *k) {
+  bool refused = connection_was_refused(k->connection);
+  fail(cl, &k->first, refused ? CALL_REFUSED : CALL_TRANSPORT,
+       connection_problem(k->connection));
+}
+
+
 /* The connection was closed. A call may try each of several sentinels. */
 static void take_end (calls_client *cl, caller *k) {
   const call *c = k->first;
   if (c == NULL || c->state == CALL_PAUSED ||
       (c->state == CALL_QUEUED && c->tries < servers_of(k)))
     return;
-  fail(cl, &k->first, CALL_TRANSPORT, connection_problem(k->connection));
+  fail_first(cl, k);
 }
 
 
@@ -161,7 +168,7 @@ static void run_connection (calls_client *cl, caller *k) {
 
 static void connect_for (calls_client *cl, caller *k, call *c) {
   if (c->continues || c->tries >= servers_of(k)) {
-    fail(cl, &k->first, CALL_TRANSPORT, connection_problem(k->connection));
+    fail_first(cl, k);
     return;
   }
   c->tries++;
@@ -348,7 +355,8 @@ static void unlist (caller **at) {
 
 /* Time in which the loop did not run is not that of Redis. */
 static int64_t time_lost (const calls_client *cl, int64_t now) {
-  return cl->due != CLOCK_NEVER && now > cl->due + LATE_MS ? now - cl->due : 0;
+  return cl->due != CLOCK_NEVER && now > cl->due + LATE_MS ? now - cl->last_run
+                                                           : 0;
 }
 
 
@@ -387,6 +395,7 @@ static int64_t client_run (void *self, bool ready, int64_t now) {
   cl->announced = cl->again = false;
   take_posted(cl);
   cl->due = run_callers(cl, ready, now);
+  cl->last_run = now;
   if (ended || cl->announced)
     cl->due = now;
   else if (cl->again && cl->due > now + UNWATCHED_MS)

@@ -27,7 +27,8 @@ typedef struct calls_client {
   call *posted, **last_posted;
   struct calls_client *next;
   caller *callers;
-  int64_t due;    /* as client_run last returned it */
+  int64_t due; /* as client_run last returned it */
+  int64_t last_run;
   bool announced; /* a part ended: those that wait for it run first */
   bool again;     /* a part could not be ended */
 } calls_client;

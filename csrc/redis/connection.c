@@ -64,7 +64,11 @@ struct connection {
   bool asks_sentinel;
   char primary[MAX_PRIMARY]; /* host:port as a sentinel named it; empty: ask */
   char sha[41];
+  bool
+      has_ended; /* the server closed it: only the replies that came are left */
+  CURLcode end;  /* how */
   char problem[MAX_PROBLEM];
+  bool refused; /* the problem is an error reply */
 };
 
 
@@ -117,6 +121,7 @@ static void disconnect (connection *c) {
   c->fd = -1;
   c->sent = 0;
   c->steps = 0;
+  c->has_ended = false;
   c->state = CLOSED;
 }
 
@@ -132,6 +137,7 @@ void connection_free (connection *c) {
 void connection_close (connection *c, const char *why) {
   (void)snprintf(c->problem, sizeof(c->problem), "%s",
                  why[0] != 0 ? why : "an error without a text");
+  c->refused = false;
   disconnect(c);
   c->primary[0] = 0;
   if (c->address->server_count > 0)
@@ -139,8 +145,23 @@ void connection_close (connection *c, const char *why) {
 }
 
 
+void connection_refuse (connection *c, const redisReply *r) {
+  if (r->type != REDIS_REPLY_ERROR)
+    connection_close(c, "there was a reply to no command");
+  else {
+    connection_close(c, r->str);
+    c->refused = true;
+  }
+}
+
+
 const char *connection_problem (const connection *c) {
   return c->problem;
+}
+
+
+bool connection_was_refused (const connection *c) {
+  return c->refused;
 }
 
 
@@ -161,6 +182,11 @@ bool connection_is_connecting (const connection *c) {
 
 const char *connection_sha (const connection *c) {
   return c->sha;
+}
+
+
+void connection_forget_sha (connection *c) {
+  c->sha[0] = 0;
 }
 
 
@@ -185,6 +211,8 @@ static bool configure (const connection *c, const char *server) {
   return curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+         /* do not wait for a resolver thread */
+         curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_SSL_ENABLE_ALPN, 0L) == CURLE_OK &&
@@ -348,6 +376,14 @@ static bool take_primary (connection *c, const redisReply *r) {
 }
 
 
+/* Returns whether an error is not only of this command. */
+static bool refuses_all (const char *text) {
+  static const char too_many[] = "ERR max number of clients";
+  return strncmp(text, "NOAUTH", 6) == 0 ||
+         strncmp(text, too_many, sizeof(too_many) - 1) == 0;
+}
+
+
 /* Handles the reply to the first of the steps that are awaited. */
 static bool setup_reply (connection *c, const redisReply *r) {
   unsigned step = c->steps & -c->steps;
@@ -355,13 +391,13 @@ static bool setup_reply (connection *c, const redisReply *r) {
   if (step == SETUP_SCRIPT) { /* an error: the script is sent each time */
     if (r->type == REDIS_REPLY_STRING && r->len == 40)
       memcpy(c->sha, r->str, 41);
-    if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOAUTH", 6) == 0) {
-      connection_close(c, r->str);
+    if (r->type == REDIS_REPLY_ERROR && (c->has_ended || refuses_all(r->str))) {
+      connection_refuse(c, r);
       return false;
     }
   }
   else if (r->type == REDIS_REPLY_ERROR) {
-    connection_close(c, r->str);
+    connection_refuse(c, r);
     return false;
   }
   else if (step == SETUP_SENTINEL)
@@ -381,7 +417,7 @@ static bool setup_reply (connection *c, const redisReply *r) {
 /* }====================================================== */
 
 
-static bool write_output (connection *c) {
+static void write_output (connection *c) {
   CURLcode code = CURLE_OK;
   while (c->sent < c->output.size && code == CURLE_OK) {
     size_t n = 0;
@@ -396,10 +432,10 @@ static bool write_output (connection *c) {
     if (c->output.room > MAX_IDLE_ROOM)
       buffer_free(&c->output);
   }
-  if (code == CURLE_OK || code == CURLE_AGAIN)
-    return true;
-  connection_close(c, curl_easy_strerror(code));
-  return false;
+  if (code != CURLE_OK && code != CURLE_AGAIN) { /* replies may be there */
+    c->has_ended = true;
+    c->end = code;
+  }
 }
 
 
@@ -419,18 +455,6 @@ static redisReply *read_reply (connection *c) {
 }
 
 
-/* Redis may have written why it closes the connection. */
-static void report_end (connection *c, CURLcode code) {
-  redisReply *r = read_reply(c);
-  if (r != NULL && r->type == REDIS_REPLY_ERROR)
-    connection_close(c, r->str);
-  else if (c->state != CLOSED)
-    connection_close(c, code != CURLE_OK ? curl_easy_strerror(code)
-                                         : "the connection was closed");
-  freeReplyObject(r);
-}
-
-
 static bool read_input (connection *c) {
   char bytes[16384];
   for (;;) {
@@ -439,8 +463,9 @@ static bool read_input (connection *c) {
     if (code == CURLE_AGAIN)
       return true;
     if (code != CURLE_OK || n == 0) {
-      report_end(c, code);
-      return false;
+      c->has_ended = true;
+      c->end = code;
+      return true;
     }
     c->unread += n;
     if (redisReaderFeed(c->replies, bytes, n) != REDIS_OK) {
@@ -455,6 +480,17 @@ static bool read_input (connection *c) {
 }
 
 
+/* All replies were taken. Returns whether it is closed now because the server
+** closed it. */
+static bool take_end (connection *c) {
+  if (!c->has_ended || c->state == CLOSED)
+    return false;
+  connection_close(c, c->end != CURLE_OK ? curl_easy_strerror(c->end)
+                                         : "the connection was closed");
+  return true;
+}
+
+
 static bool setup_on (connection *c) {
   redisReply *r;
   bool ok = true;
@@ -462,7 +498,7 @@ static bool setup_on (connection *c) {
     ok = setup_reply(c, r);
     freeReplyObject(r);
   }
-  return ok && (c->state != CLOSED);
+  return ok && c->state != CLOSED && (c->state == READY || !take_end(c));
 }
 
 
@@ -473,12 +509,17 @@ bool connection_run (connection *c) {
     return false;
   if (c->state == CONNECTING)
     return true;
-  if (!write_output(c) || !read_input(c))
+  if (!c->has_ended)
+    write_output(c);
+  if (!read_input(c))
     return false;
   return c->state != SETUP || setup_on(c);
 }
 
 
 redisReply *connection_next (connection *c) {
-  return c->state == READY ? read_reply(c) : NULL;
+  redisReply *r = c->state == READY ? read_reply(c) : NULL;
+  if (r == NULL && c->state == READY)
+    take_end(c);
+  return r;
 }

@@ -53,9 +53,13 @@ void connection_open (connection *c);
 void connection_close (connection *c, const char *why);
 
 /* Goes on without waiting: connects, reads, writes. Returns false if it was
-** closed by this, and not if it was idle; connection_problem tells why. */
+** closed by this, and not if it was idle; connection_problem tells why. If the
+** server closed it, it is closed when its replies were taken. */
 bool connection_run (connection *c);
 const char *connection_problem (const connection *c);
+
+/* Returns whether it is an error reply of the server. */
+bool connection_was_refused (const connection *c);
 
 bool connection_is_ready (const connection *c); /* commands may be sent */
 bool connection_is_closed (const connection *c);
@@ -66,6 +70,7 @@ int connection_socket (const connection *c, bool *output);
 
 /* Returns the SHA-1 of the script; empty: Redis refused to load it. */
 const char *connection_sha (const connection *c);
+void connection_forget_sha (connection *c); /* the script is sent each time */
 
 /* Queues a command. Returns false if there is not enough memory. */
 bool connection_send (connection *c, int count, const char **words,
@@ -78,7 +83,11 @@ bool connection_send_bytes (connection *c, const char *bytes, size_t size);
 /* Returns how many of these bytes were written. */
 size_t connection_written (const connection *c);
 
-/* Returns the next reply, which the caller frees; NULL: none arrived. */
+/* Returns the next reply, which the caller frees; NULL: none arrived. The
+** connection may be closed then. */
 redisReply *connection_next (connection *c);
+
+/* Closes it because of this reply, to no command or to one of the first. */
+void connection_refuse (connection *c, const redisReply *r);
 
 #endif

@@ -144,17 +144,36 @@ static bool is_wrong_server (const char *text) {
 }
 
 
+/* Returns whether the server may know EVAL, and not the script or EVALSHA. */
+static bool wants_script (exchanges *all, const char *text) {
+  if (begins(text, "NOSCRIPT"))
+    return true;
+  if (!begins(text, "ERR unknown command") && !begins(text, "NOPERM"))
+    return false;
+  connection_forget_sha(all->connection);
+  return true;
+}
+
+
+/* Returns what is reported of an error. */
+static const char *shown (const char *text) {
+  if (begins(text, "MOVED"))
+    return "MOVED: this server is a node of a Redis Cluster, which is not "
+           "supported";
+  return text[0] != 0 ? text : "an error without a text";
+}
+
+
 static void take_error (exchanges *all, const char *text) {
   exchange *first = &all->list[0];
-  if (begins(text, "NOSCRIPT") && !first->whole) {
+  if (!first->whole && wants_script(all, text)) {
     exchange x = extract(all, 0);
     x.sent = false;
     x.whole = true;
     all->list[all->count++] = x;
     return;
   }
-  all->calls->report(all->client,
-                     text[0] != 0 ? text : "an error without a text");
+  all->calls->report(all->client, shown(text));
   fail(all, first);
   finish(all, 0);
   if (is_wrong_server(text))
@@ -165,7 +184,7 @@ static void take_error (exchanges *all, const char *text) {
 static void take_reply (exchanges *all, const redisReply *r) {
   int64_t numbers[LEASE_REPLY];
   if (all->count == 0 || !all->list[0].sent)
-    connection_close(all->connection, "there was a reply to no command");
+    connection_refuse(all->connection, r);
   else if (r->type == REDIS_REPLY_ERROR)
     take_error(all, r->str);
   else if (!read_numbers(r, numbers))

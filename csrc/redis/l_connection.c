@@ -341,8 +341,8 @@ static void push_reply (lua_State *L, const redisReply *r) {
 
 
 static void push_failure (lua_State *L, const call *c) {
-  static const char *const names[] = {NULL, "transport", "timeout", "cancelled",
-                                      "closed"};
+  static const char *const names[] = {NULL,      "transport", "redis",
+                                      "timeout", "cancelled", "closed"};
   lua_pushstring(L, names[c->failure]);
   lua_pushstring(L, c->problem);
   lua_pushinteger(L, c->maybe_run);

@@ -67,6 +67,20 @@ function M.is_error(reply)
   return getmetatable(reply) == Reply and reply.text or nil
 end
 
+local EXPLAINED = {
+  MOVED = "this server is a node of a Redis Cluster, which is not supported: use a server "
+    .. "without cluster mode",
+}
+
+-- Returns the error of an error reply.
+local function refused(self, text)
+  local code = code_of(text)
+  return errors.new({
+    kind = "redis", code = code, message = ("Redis at %s: %s%s"):format(self.name, text,
+      EXPLAINED[code] and " (" .. EXPLAINED[code] .. ")" or ""),
+  }, self.secret)
+end
+
 local function nothing() end
 
 -- What the scheduler reads of a request.
@@ -88,10 +102,12 @@ end
 
 -- Returns an error of a call that got no reply, or not all.
 local function failure_of(self, kind, text, ran, maybe_run, replies)
-  return errors.new({
+  local err = kind == "redis" and refused(self, text) or errors.new({
     kind = kind, message = ("Redis at %s: %s"):format(self.name, text),
-    maybe_sent = maybe_run > ran, ran = ran, maybe_run = maybe_run, replies = replies,
+    maybe_sent = maybe_run > ran,
   }, self.secret)
+  err.ran, err.maybe_run, err.replies = ran, maybe_run, replies
+  return err
 end
 
 -- Returns the replies, or nil and an error.
@@ -136,10 +152,7 @@ function Connection:call(...)
   end
   local text = M.is_error(replies[1])
   if text then
-    return nil, errors.new({
-      kind = "redis", code = code_of(text),
-      message = ("Redis at %s: %s"):format(self.name, text),
-    }, self.secret)
+    return nil, refused(self, text)
   end
   return replies[1]
 end

@@ -23,7 +23,9 @@ M.ENVIRONMENT = {
   {"KLAVIYO_BASE_URL", "The address of a gateway or a sandbox, as --base-url does."},
   {"KLAVIYO_REVISION", "The revision of the API, as --revision does."},
   {"KLAVIYO_DEADLINE", "How many seconds a call may take with all its waiting; default 120."},
-  {"KLAVIYO_RATE_LIMIT_FILE", "The file in which the programs of the machine count their use of the rate limits."},
+  {"KLAVIYO_RATE_LIMIT_FILE", "The file in which the programs of the machine count their use of the rate limits, "
+    .. "or the URL of the Redis through which machines share them."},
+  {"KLAVIYO_OUTBOX_RELAY", "The URL of the Redis of an outbox's relay, for klaviyo outbox status."},
   {"KLAVIYO_PROXY, HTTPS_PROXY, NO_PROXY", "The proxy, and the hosts that are called without it."},
   {"NO_COLOR", "If it is set, nothing is coloured."},
   {"XDG_CONFIG_HOME", "The folder of klaviyo/accounts.json; default ~/.config."},

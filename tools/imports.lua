@@ -36,6 +36,7 @@ local LUA_LAYERS = {
 local CLI_IMPORTS = {
   ["lua/klaviyo/init.lua"] = true, ["lua/klaviyo/version.lua"] = true,
   ["lua/klaviyo/gateway/init.lua"] = true, ["lua/klaviyo/outbox/init.lua"] = true,
+  ["lua/klaviyo/redis/init.lua"] = true,
   ["lua/klaviyo/sandbox/init.lua"] = true, ["lua/klaviyo/webhook/init.lua"] = true,
 }
 

@@ -26,7 +26,7 @@ local HEAD = [[
 local MAX_FILE = 500 * 1000
 
 -- What else a program may require.
-local MODULES = {"gateway", "metrics", "metrics.status", "oauth", "outbox", "sandbox", "webhook"}
+local MODULES = {"gateway", "metrics", "metrics.status", "oauth", "outbox", "redis", "sandbox", "webhook"}
 
 ---@class types.Library
 ---@field revision table

@@ -5,6 +5,7 @@
 #include "lua/binding.h"
 #include "lua/bindings.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -117,6 +118,18 @@ static bucket check_bucket (lua_State *L) {
   b.limit[1] = limit_field(L, "minute");
   b.limit[2] = limit_field(L, "day");
   return b;
+}
+
+
+/* core.limit_key(limit) -> the key of a limit, in 16 hexadecimal digits */
+static int l_limit_key (lua_State *L) {
+  char text[20];
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  (void)snprintf(text, sizeof(text), "%016llx",
+                 (unsigned long long)check_key(L));
+  lua_pushstring(L, text);
+  return 1;
 }
 
 
@@ -304,6 +317,7 @@ void register_ratelimit (lua_State *L) {
                                          {NULL, NULL}};
   static const function functions[] = {{"budget", l_budget},
                                        {"budget_problems", l_budget_problems},
+                                       {"limit_key", l_limit_key},
                                        {"request_queue", l_request_queue},
                                        {"metrics_limit", l_metrics_limit},
                                        {"user", l_user},

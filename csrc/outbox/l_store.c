@@ -559,6 +559,7 @@ OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   lua_newtable(L);
   set_functions(L, functions, sizeof(functions) / sizeof(functions[0]));
   register_tokens(L);
+  register_holder(L);
   lua_pushstring(L, sqlite3_libversion());
   lua_setfield(L, -2, "sqlite");
   set_build(L);

@@ -14,4 +14,7 @@ int l_store_fail (lua_State *L, store_status status, const char *why);
 /* Sets the field "tokens" of the table on top of the stack (l_tokens.c). */
 void register_tokens (lua_State *L);
 
+/* Sets its field "holder" (l_holder.c). */
+void register_holder (lua_State *L);
+
 #endif

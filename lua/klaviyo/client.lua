@@ -40,6 +40,23 @@ local Client = {}
 ---@field used integer     those of this machine
 ---@field others integer   those of other machines, as the service last reported
 
+--- What all hosts have used of one limit.
+---@class klaviyo.SharedLimit
+---@field operation? string      the operation whose limit it is
+---@field parameter? string      or the parameter that lowers the limit
+---@field windows klaviyo.SharedWindow[]  the shortest first
+---@field held integer           requests that Redis allowed hosts, and that they have not made yet
+---@field hosts integer          hosts that used the limit in the last minute
+---@field waiting integer        those of them that wait
+---@field blocked number         seconds for which the service blocked the limit, by a 429; 0: it did not
+
+--- The use of a shared limit in one window of time.
+---@class klaviyo.SharedWindow
+---@field seconds number   the length of the window
+---@field limit integer    the requests that are allowed in it
+---@field used integer     those of all hosts
+---@field left integer     what is left, without those that hosts hold
+
 local function wrap(values)
   apis.of(values)  -- raises if the revision does not exist
   local client = setmetatable({}, Client)
@@ -236,6 +253,14 @@ function methods:stats()
   return stats
 end
 
+local function operations_of(values)
+  local api, ops = apis.of(values), {}
+  for i, name in ipairs(api:names()) do
+    ops[i] = api:get(name)
+  end
+  return ops
+end
+
 --- Returns what the processes of this machine have used of the rate limits of the
 --- account: the limit of each operation, by id, then those that a parameter lowers,
 --- then that of a gateway. The list also has `file`, the path of the file in which
@@ -249,11 +274,32 @@ function methods:rate_limits()
   if not secret then
     return nil, err
   end
-  local api, ops = apis.of(values), {}
-  for i, name in ipairs(api:names()) do
-    ops[i] = api:get(name)
+  return rate_limits.usage(values, operations_of(values), secret)
+end
+
+--- Returns what all hosts have used of the rate limits of the account, from the Redis
+--- that the setting `rate_limit_file` names: a list as of `rate_limits`. It only
+--- reads, and does not change what Redis has. docs/scale.md explains the terms.
+---@return klaviyo.SharedLimit[]|nil
+---@return klaviyo.Error|nil err  Redis cannot be used; of kind "auth", if a function
+---  returned no key
+function methods:shared_limits()
+  local values = values_of(self)
+  local url = rate_limits.redis_url(values)
+  if not url then
+    usage_error.raise("client:shared_limits needs the URL of a Redis in rate_limit_file, "
+      .. "or in KLAVIYO_RATE_LIMIT_FILE: redis://host")
   end
-  return rate_limits.usage(values, ops, secret)
+  local secret, err = auth.of(values)
+  if not secret then
+    return nil, err
+  end
+  local found, redis = pcall(require, "klaviyo.redis")
+  if not found then
+    usage_error.raise("client:shared_limits needs the rock klaviyo-redis: "
+      .. tostring(redis):match("[^\n]*"))
+  end
+  return redis.limits(url, rate_limits.usage(values, operations_of(values), secret, true))
 end
 
 --- Waits until all tracked events are sent, or lost; with an outbox, also until

@@ -256,7 +256,8 @@ describe("docs/reference.md", function()
   local function resolve(name)
     local path = name:gsub(":([%w_]+)$", ".%1")
     local module, member = path:match("^(klaviyo%.[%l.]+)%.([%l_]+)$")
-    if module == "klaviyo.gateway" or module == "klaviyo.outbox" or module == "klaviyo.metrics.status" then
+    if module == "klaviyo.gateway" or module == "klaviyo.outbox" or module == "klaviyo.redis"
+        or module == "klaviyo.metrics.status" then
       return require(module)[member]
     end
     local ok, value = pcall(snippets.compile({
@@ -393,6 +394,7 @@ describe("docs/reference.md", function()
       ["klaviyo.CsvWriterOptions"] = inner(klaviyo.csv.writer, "FIELDS"),
       ["klaviyo.gateway.Options"] = inner(options.checked, "FIELDS"),
       ["klaviyo.OutboxOptions"] = inner(require("klaviyo.outbox").new, "FIELDS"),
+      ["klaviyo.redis.StreamOptions"] = inner(require("klaviyo.redis").stream_stats, "STREAM_FIELDS"),
       ["klaviyo.gateway.Caller"] = inner(callers.compiled, "FIELDS"),
       ["klaviyo.gateway.Control"] =
         inner(require("klaviyo.gateway.control").checked, "FIELDS"),

@@ -76,7 +76,7 @@ describe("types", function()
         assert(loadfile(path))
         count = count + 1
       end
-      assert.equal(13, count)
+      assert.equal(14, count)
       local function check(where, kind)
         assert.same({}, library:undeclared(kind), where)
       end

@@ -26,6 +26,8 @@ return {
     summary = "Describe an operation of the API"},
   {name = "operations", module = "klaviyo.cli.command.operations",
     summary = "Find operations of the API"},
+  {name = "outbox", module = "klaviyo.cli.command.outbox",
+    summary = "Show where the events of an outbox are"},
   {name = "report", module = "klaviyo.cli.command.report",
     summary = "Show what campaigns, flows, forms and segments achieved"},
   {name = "revisions", module = "klaviyo.cli.command.revisions",

@@ -29,6 +29,7 @@ local tasks = require "klaviyo.tasks"
 
 local relay = lazy_require "klaviyo.outbox.relay"
 local timer = lazy_require "klaviyo.outbox.timer"
+local statuses = lazy_require "klaviyo.outbox.status"
 local token_stores = lazy_require "klaviyo.outbox.token_store"
 
 local M = {}
@@ -125,6 +126,36 @@ function M.token_store(path)
   path = checker.value({type = "path", expected = "a file's path"}, "path", path,
     "outbox.token_store")
   return token_stores.new(path)
+end
+
+--- The files of an outbox, of all processes.
+---@class klaviyo.outbox.Status
+---@field path string
+---@field waiting integer  events that wait
+---@field oldest_age? number  seconds since the oldest of them was tracked; nil: none waits
+---@field bytes integer
+---@field rejected integer  events that Klaviyo rejected, and that are kept
+---@field files klaviyo.outbox.FileStatus[]
+
+--- The file of one process.
+---@class klaviyo.outbox.FileStatus
+---@field name string
+---@field waiting integer
+---@field oldest_age? number
+---@field bytes integer
+---@field rejected integer
+---@field running boolean  whether a process uses the file; if not, another process sends its events
+---@field pid? integer  the id of that process, if it is known
+
+--- Returns how the files of an outbox are, for a program that only looks: it does not
+--- use the outbox, and changes nothing.
+---@param path string  its folder
+---@return klaviyo.outbox.Status|nil
+---@return klaviyo.Error|nil err  of kind "outbox": there is no such folder, or a file cannot be read
+function M.status(path)
+  path = checker.value({type = "path", expected = "a folder's path"}, "path", path,
+    "outbox.status")
+  return statuses.of((path:gsub("(.)/+$", "%1")))
 end
 
 -- The account -----------------------------------------------------------------

@@ -67,12 +67,26 @@ local function open_redis(url)
   return budget or core.budget(nil, false, source:pointer()), opened, why, source, server
 end
 
-local function open(choice)
+-- Returns what a setting names; nil: the file of this user.
+local function named(choice)
   if choice == true then
     choice = os.getenv("KLAVIYO_RATE_LIMIT_FILE")
-    if not choice or choice == "" then
-      return M.open_default()
-    end
+  end
+  return choice ~= "" and choice or nil
+end
+
+--- Returns the URL of the Redis that shares the limits, or nil.
+---@param settings klaviyo.Settings
+---@return string|nil
+function M.redis_url(settings)
+  local choice = settings.pacing ~= false and named(settings.rate_limit_file)
+  return is_redis(choice) and choice or nil
+end
+
+local function open(choice)
+  choice = named(choice)
+  if not choice then
+    return M.open_default()
   end
   if is_redis(choice) then
     return open_redis(choice)
@@ -226,11 +240,14 @@ local function limits(settings, op, account, reduced)
   return list
 end
 
--- Returns a limit as client:rate_limits does.
-local function described(budget, limit, operation, parameter)
+-- Returns a limit as client:rate_limits does; with its key in Redis, if that is asked
+-- for.
+local function described(budget, limit, with_key, operation, parameter)
   local windows, wait = budget:usage(limit)
-  return windows and windows[1]
-    and {operation = operation, parameter = parameter, windows = windows, wait = wait} or nil
+  return windows and windows[1] and {
+    operation = operation, parameter = parameter, windows = windows, wait = wait,
+    key = with_key and core.limit_key(limit) or nil,
+  } or nil
 end
 
 --- Returns what is used now of the limits of these operations, in their order:
@@ -240,19 +257,20 @@ end
 ---@param settings klaviyo.Settings
 ---@param ops table[]
 ---@param secret string
+---@param with_keys boolean|nil  each has the `key` under which Redis counts it
 ---@return klaviyo.RateLimit[]
-function M.usage(settings, ops, secret)
+function M.usage(settings, ops, secret, with_keys)
   local account, budget = M.account(settings, secret), budget_of(settings)
   local list, listed, parameters = {}, {}, {}
   for _, op in ipairs(ops) do
     local own = limits(settings, op, account)
     if op.limit and not op.public then
-      list[#list + 1] = described(budget, own[1], op.id)
+      list[#list + 1] = described(budget, own[1], with_keys, op.id)
       for _, one in ipairs(reductions_of[op]) do
         if not listed[one.name] then
           listed[one.name] = true
           local limit = limits(settings, nil, account, {one})[1]
-          parameters[#parameters + 1] = described(budget, limit, nil, one.name)
+          parameters[#parameters + 1] = described(budget, limit, with_keys, nil, one.name)
         end
       end
     end
@@ -262,7 +280,7 @@ function M.usage(settings, ops, secret)
     list[#list + 1] = one
   end
   local gateway = limits(settings, nil, account)[1]
-  list[#list + 1] = gateway and described(budget, gateway)
+  list[#list + 1] = gateway and described(budget, gateway, with_keys)
   local opened = budgets[settings.rate_limit_file]
   list.file, list.problem = opened.path, budget:problem() or opened.warned
   return list

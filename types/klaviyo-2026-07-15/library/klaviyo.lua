@@ -280,6 +280,13 @@ function M:stats() end
 ---@return klaviyo.Error|nil err  of kind "auth", if a function returned no key
 function M:rate_limits() end
 
+--- Returns what all hosts have used of the rate limits of the account, from the Redis
+--- that the setting `rate_limit_file` names: a list as of `rate_limits`. It only
+--- reads, and does not change what Redis has. docs/scale.md explains the terms.
+---@return klaviyo.SharedLimit[]|nil
+---@return klaviyo.Error|nil err  Redis cannot be used; of kind "auth", if a function
+function M:shared_limits() end
+
 --- Waits until all tracked events are sent, or lost; with an outbox, also until
 --- that is empty. Returns true if all were sent; otherwise nil and an error of
 --- kind "not_delivered": `lost` is how many events were lost since the last
@@ -953,6 +960,13 @@ function M.new(options) end
 ---@return klaviyo.oauth.Store
 function M.token_store(path) end
 
+--- Returns how the files of an outbox are, for a program that only looks: it does not
+--- use the outbox, and changes nothing.
+---@param path string  its folder
+---@return klaviyo.outbox.Status|nil
+---@return klaviyo.Error|nil err  of kind "outbox": there is no such folder, or a file cannot be read
+function M.status(path) end
+
 end
 
 do
@@ -1139,6 +1153,15 @@ end
 ---@field app_info? string  added to the User-Agent
 ---@field outbox? klaviyo.Outbox|false  where events are kept until they are sent
 
+---@class klaviyo.SharedLimit
+---@field operation? string  the operation whose limit it is
+---@field parameter? string  or the parameter that lowers the limit
+---@field windows klaviyo.SharedWindow[]  the shortest first
+---@field held integer  requests that Redis allowed hosts, and that they have not made yet
+---@field hosts integer  hosts that used the limit in the last minute
+---@field waiting integer  those of them that wait
+---@field blocked number  seconds for which the service blocked the limit, by a 429; 0: it did not
+
 ---@class (exact) klaviyo.gateway.Options
 ---@field [string] klaviyo.UnknownName
 ---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; default $KLAVIYO_API_KEY. A function returns the key, or nil and a reason. It is called for each request, by one at a time in a worker; if it returns a key that the service rejected, it is called again with that key
@@ -1236,6 +1259,14 @@ end
 ---@field verbs? string[]  the verbs {"ids"}
 ---@field action? boolean  whether the operation is not CRUD
 ---@field ["public"]? boolean  below client.public
+
+---@class klaviyo.outbox.Status
+---@field path string
+---@field waiting integer  events that wait
+---@field oldest_age? number  seconds since the oldest of them was tracked; nil: none waits
+---@field bytes integer
+---@field rejected integer  events that Klaviyo rejected, and that are kept
+---@field files klaviyo.outbox.FileStatus[]
 
 ---@class (exact) klaviyo.receiver.Options
 ---@field [string] klaviyo.UnknownName
@@ -1366,6 +1397,12 @@ end
 ---@field retry_after integer|nil  seconds
 ---@field request_id string|nil  the id by which the service, or a proxy before it, finds the request
 
+---@class klaviyo.SharedWindow
+---@field seconds number  the length of the window
+---@field limit integer  the requests that are allowed in it
+---@field used integer  those of all hosts
+---@field left integer  what is left, without those that hosts hold
+
 ---@class (exact) klaviyo.gateway.Caller
 ---@field [string] klaviyo.UnknownName
 ---@field name? string  for the access log; default "-"
@@ -1408,6 +1445,15 @@ end
 ---@field parameters {name: string, required: boolean, kind: string}[]  the other ones
 ---@field limits string[]
 ---@field scopes string[]
+
+---@class klaviyo.outbox.FileStatus
+---@field name string
+---@field waiting integer
+---@field oldest_age? number
+---@field bytes integer
+---@field rejected integer
+---@field running boolean  whether a process uses the file; if not, another process sends its events
+---@field pid? integer  the id of that process, if it is known
 
 ---@class klaviyo.Change
 ---@field change string  "added", "removed" or "changed"

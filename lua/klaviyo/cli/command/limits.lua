@@ -1,9 +1,11 @@
---- klaviyo limits: what is used of the rate limits, by all programs of this machine.
+--- klaviyo limits: what is used of the rate limits, by all programs of this machine, or
+--- by all machines that share them through Redis.
 
 local chart = require "klaviyo.cli.chart"
 local exit_status = require "klaviyo.cli.exit_status"
 local klaviyo = require "klaviyo"
 local output = require "klaviyo.cli.output"
+local redis = require "klaviyo.cli.redis"
 local suggest = require "klaviyo.cli.suggest"
 local terminals = require "klaviyo.cli.terminal"
 
@@ -21,6 +23,8 @@ function M.configure(parser)
     .. "arguments: the operations that were used in the last minute or day.")
   parser:argument("operations"):args("*"):argname("OPERATION")
     :description("The id of an operation, or a part of it.")
+  parser:flag("--redis"):description("Show what all machines have used that share the limits "
+    .. "through the Redis of $KLAVIYO_RATE_LIMIT_FILE. It changes nothing there.")
   parser:flag("--all"):description("Show all operations.")
   parser:flag("--watch"):description("Show it again every second, until Ctrl-C.")
   parser:option("--interval"):argname("SECONDS"):convert(interval)
@@ -50,13 +54,40 @@ local function is_wanted(limit, arguments)
   return #arguments.operations == 0 and (arguments.all or is_used(limit))
 end
 
-local function read(context, client, arguments)
+local VARIABLE = "KLAVIYO_RATE_LIMIT_FILE"
+
+-- Returns the limits that machines share, as those of this machine: what hosts hold is
+-- used, too.
+local function read_shared(context, client)
+  if not (context.getenv(VARIABLE) or ""):find("^rediss?[+%a]*://") then
+    context:usage("--redis: set %s to the URL of a Redis: redis://host:6379/0", VARIABLE)
+  end
+  redis.load(context)
+  local all, err = client:shared_limits()
+  if not all then
+    redis.fail(context, err, VARIABLE)
+  end
+  for _, limit in ipairs(all) do
+    limit.wait = limit.blocked
+    for _, window in ipairs(limit.windows) do
+      window.others = limit.held
+    end
+  end
+  return all
+end
+
+local function read_local(context, client)
   local all, err = client:rate_limits()
   if not all then
     error(err, 0)
   elseif all.problem then
     context:note(("%s cannot be used: %s; see klaviyo doctor"):format(all.file, all.problem))
   end
+  return all
+end
+
+local function read(context, client, arguments)
+  local all = (arguments.redis and read_shared or read_local)(context, client)
   local list, names = {}, {}
   for _, limit in ipairs(all) do
     names[#names + 1] = name_of(limit)
@@ -75,13 +106,19 @@ end
 -- Records ---------------------------------------------------------------------
 
 local COLUMNS = {"name", "seconds", "limit", "used", "others", "wait"}
+local SHARED_COLUMNS = {"name", "seconds", "limit", "used", "held", "left", "hosts", "waiting",
+  "blocked"}
 
-local function write_records(context, list)
-  local writer = context:records {columns = COLUMNS}
+local function write_records(context, list, arguments)
+  local writer = context:records {columns = arguments.redis and SHARED_COLUMNS or COLUMNS}
   for _, limit in ipairs(list) do
     for _, window in ipairs(limit.windows) do
-      writer:add {name = name_of(limit), seconds = window.seconds, limit = window.limit,
-        used = window.used, others = window.others, wait = limit.wait}
+      writer:add {
+        name = name_of(limit), seconds = window.seconds, limit = window.limit,
+        used = window.used, others = not arguments.redis and window.others or nil,
+        wait = not arguments.redis and limit.wait or nil, held = limit.held, left = window.left,
+        hosts = limit.hosts, waiting = limit.waiting, blocked = limit.blocked,
+      }
     end
   end
   writer:finish()
@@ -160,6 +197,24 @@ local function bars_of(limit, widths, has_colours)
   return table.concat(parts, "  ")
 end
 
+-- Returns what is known of a limit besides its windows.
+local function details_of(limit)
+  local parts = {}
+  if limit.hosts then
+    parts[1] = limit.hosts == 1 and "1 host" or ("%d hosts"):format(limit.hosts)
+    if limit.held > 0 then
+      parts[#parts + 1] = ("%d allowed and not made yet"):format(limit.held)
+    end
+    if limit.waiting > 0 then
+      parts[#parts + 1] = limit.waiting == 1 and "1 waits" or ("%d wait"):format(limit.waiting)
+    end
+  end
+  if limit.wait >= 1 then
+    parts[#parts + 1] = ("blocked for %d s"):format(math.ceil(limit.wait))
+  end
+  return table.concat(parts, ", ")
+end
+
 -- Returns the screen, as lines.
 local function screen(context, list, file)
   local widths = {}
@@ -167,8 +222,9 @@ local function screen(context, list, file)
   local lines, has_colours = {}, context.terminal:colour()
   for _, limit in ipairs(list) do
     lines[#lines + 1] = bars_of(limit, widths, has_colours)
-    if limit.wait >= 1 then
-      lines[#lines + 1] = ("  blocked for %d s"):format(math.ceil(limit.wait))
+    local details = details_of(limit)
+    if details ~= "" then
+      lines[#lines + 1] = "  " .. details
     end
   end
   if #list == 0 then
@@ -211,7 +267,7 @@ end
 -- Writes records again and again, for a program that reads them.
 local function watch_records(context, client, arguments, seconds)
   while true do
-    write_records(context, (read(context, client, arguments)))
+    write_records(context, (read(context, client, arguments)), arguments)
     context:flush()
     klaviyo.sleep(seconds)
   end
@@ -233,7 +289,7 @@ function M.run(context, arguments)
     local list, file = read(context, client, arguments)
     context:out(table.concat(screen(context, list, file), "\n") .. "\n")
   else
-    write_records(context, (read(context, client, arguments)))
+    write_records(context, (read(context, client, arguments)), arguments)
   end
 end
 

@@ -1,0 +1,59 @@
+--- Reads how a stream of events is, and changes nothing.
+
+local replies = require "klaviyo.redis.replies"
+
+local M = {}
+
+local GROUP = [[klaviyo]]  -- in quotes it would be an import to tools/imports.lua
+local MAX_CLAIMABLE = 10000  -- entries that are counted
+
+-- The stream, or its group, does not exist yet.
+local function is_absent(text)
+  return text:find("^NOGROUP") ~= nil or text:find("no such key", 1, true) ~= nil
+end
+
+local function consumers_of(list)
+  local consumers = {}
+  for i, one in ipairs(list or {}) do
+    local fields = replies.map(one)
+    consumers[i] = {name = fields.name, pending = fields.pending, idle = fields.idle / 1000}
+  end
+  table.sort(consumers, function(a, b)
+    if a.pending ~= b.pending then
+      return a.pending > b.pending
+    end
+    return a.name < b.name
+  end)
+  return consumers
+end
+
+--- Returns how a stream is.
+---@param connection klaviyo.redis.Connection
+---@param name string
+---@param claim_after number  seconds
+---@return klaviyo.redis.StreamStats|nil
+---@return klaviyo.Error|nil
+function M.read(connection, name, claim_after)
+  local list, err = replies.pipeline(connection, {
+    {"TIME"}, {"XLEN", name}, {"XRANGE", name, "-", "+", "COUNT", 1},
+    {"XPENDING", name, GROUP}, {"XINFO", "CONSUMERS", name, GROUP},
+    {"XPENDING", name, GROUP, "IDLE", ("%.0f"):format(claim_after * 1000), "-", "+",
+      MAX_CLAIMABLE},
+    {"XLEN", name .. ":rejected"}, {"GET", name .. ":sender"},
+  }, is_absent)
+  if not list then
+    return nil, err
+  end
+  local time, length, first, pending, consumers, claimable, rejected, sender =
+    (table.unpack or unpack)(list)  -- luacheck: ignore 113
+  local oldest = first[1] and tonumber(first[1][1]:match("^%d+"))
+  return {
+    name = name, length = length, rejected = rejected,
+    oldest_age = oldest and math.max(0, time[1] + time[2] / 1e6 - oldest / 1000) or nil,
+    group = pending and GROUP or nil, pending = pending and pending[1] or 0,
+    sender = sender or nil, claimable = #(claimable or {}),
+    consumers = consumers_of(consumers),
+  }
+end
+
+return M

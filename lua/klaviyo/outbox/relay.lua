@@ -27,6 +27,9 @@ local MAX_COUNT, MAX_BYTES = 500, 1000000
 -- service.
 local MAX_HELD, MAX_FAILURES = 1500, 3
 
+-- Seconds for which a process has the turn to send, at most.
+local MAX_TURN = 10
+
 -- What does not pass by itself, and what to do.
 local LASTING = {
   FOREIGN = "it belongs to another account: set another `stream`; or if only the key of the "
@@ -117,7 +120,7 @@ local function stream_of(self)
     self.pid = pid
     self.stream = self.streams.new {
       url = self.url(), name = self.name, max = self.max, max_rejected = self.max_rejected,
-      claim_after = self.claim_after, consumer = ("%s:%s:%s"):format(host(),
+      claim_after = self.claim_after, turn = Relay.turn_seconds(self), consumer = ("%s:%s:%s"):format(host(),
         tostring(pid), unique_id.new():sub(1, 8)),
     }
     self.taken = taken.new(self.stream)
@@ -355,6 +358,12 @@ function Relay:send(flush)
     leave(self, flush)
   end
   return true
+end
+
+--- Returns the seconds for which a process has the turn.
+---@return number
+function Relay:turn_seconds()
+  return math.min(self.claim_after, MAX_TURN)
 end
 
 --- Keeps the turn while a request takes long. Does nothing without it.

@@ -9,8 +9,8 @@ local timers = require "klaviyo.nginx.timers"
 local M = {}
 
 local LOOK_EVERY = 10  -- seconds between two looks for files of other workers
-local KEEP_TURN_EVERY = 3
 local MAX_WAIT = 60
+local MAX_WAIT_FOR_RELAY = 5  -- until the relay asks Redis again
 
 -- Calls a function and logs its error. The request that started the timer may
 -- have ended.
@@ -25,29 +25,35 @@ end
 -- Flushes the outbox, or a part of it. Returns whether it is done, and the seconds to
 -- wait before the next time: more with each failure in a row.
 local function run(outbox, part, interval)
-  local done
+  local done, err
   guarded(outbox, function()
-    done = flush.run(outbox, ngx.worker.exiting, nil, part)
+    done, err = flush.run(outbox, ngx.worker.exiting, nil, part)
   end)
   local name = part or "files"
   local failures = done and 0 or (outbox.failures[name] or 0) + 1
   outbox.failures[name] = failures
-  return done, math.min(interval * 2 ^ math.min(failures, 10), MAX_WAIT)
+  local most = outbox.relay and outbox.relay.is_reported(err) and MAX_WAIT_FOR_RELAY
+    or MAX_WAIT
+  return done, math.min(interval * 2 ^ math.min(failures, 10), most)
 end
 
 local function is_last(outbox)
   return outbox.closed or ngx.worker.exiting() or store_access.is_of_request()
 end
 
--- With a relay, the other timer sends the stream; half of the interval is for the time
--- that this one and Redis take.
+-- With a relay, this timer moves events to the stream, also when the worker exits, and
+-- another one sends them. Half of the interval is for the time that Redis and a busy
+-- worker take.
 local function send(premature, outbox)
-  if premature or outbox.closed then
+  local relay = outbox.relay and not store_access.is_of_request()
+  if outbox.closed or premature and not relay then
+    return
+  elseif premature then
+    guarded(outbox, function() flush.run(outbox, nil, nil, "files") end)
     return
   end
-  local is_part = outbox.relay and not store_access.is_of_request()
-  local done, wait = run(outbox, is_part and "files" or nil,
-    outbox.relay and outbox.interval / 2 or outbox.interval)
+  local done, wait = run(outbox, relay and "files" or nil,
+    relay and outbox.interval / 2 or outbox.interval)
   if not is_last(outbox) and (outbox:waiting() > 0 or not done) then
     outbox.timers.send:start(wait)
   end
@@ -56,16 +62,19 @@ end
 local function keep_turn(premature, outbox)
   if not premature and outbox.is_sending then
     guarded(outbox, function() outbox.relay:keep_turn() end)
-    outbox.timers.turn:start(KEEP_TURN_EVERY)
+    outbox.timers.turn:start(outbox.relay:turn_seconds() / 3)
   end
 end
 
 -- Sends the relay's stream, to which other hosts add events: always again.
 local function send_stream(premature, outbox)
-  if premature or outbox.closed then
+  if outbox.closed then
+    return
+  elseif premature then
+    guarded(outbox, function() outbox.relay:close(flush.new_flush(outbox)) end)
     return
   end
-  outbox.timers.turn:start(KEEP_TURN_EVERY)
+  outbox.timers.turn:start(outbox.relay:turn_seconds() / 3)
   outbox.is_sending = true
   local _, wait = run(outbox, "stream", outbox.interval)
   outbox.is_sending = false
@@ -85,7 +94,8 @@ end
 --- that belongs to one request lives as long as its timers, so it sends once.
 function M.wake(outbox)
   local own = outbox.timers
-  if not own then
+  local is_first = not own
+  if is_first then
     own = {send = timers.new(send, outbox), look = timers.new(look, outbox),
       stream = timers.new(send_stream, outbox), turn = timers.new(keep_turn, outbox)}
     outbox.timers = own
@@ -97,7 +107,7 @@ function M.wake(outbox)
   end
   own.look:start(LOOK_EVERY)
   if outbox.relay and outbox.send and not outbox.is_sending then
-    own.stream:start(outbox.interval)
+    own.stream:start(is_first and 0 or outbox.interval)
   end
 end
 

@@ -30,9 +30,6 @@ local ISOLATED, MAX_DELAY = 3, 3600
 -- claim it.
 local LONG_AGO = "1000000000"
 
--- Seconds for which a sender has the turn, at most.
-local MAX_TURN = 10
-
 --- Raises if a URL is not valid.
 ---@param url string
 function M.check(url)
@@ -40,7 +37,7 @@ function M.check(url)
 end
 
 ---@param options {url: string, name: string, account: string, consumer: string,
----  max: number, max_rejected: number, claim_after: number}
+---  max: number, max_rejected: number, claim_after: number, turn: number}
 ---@return klaviyo.redis.Stream
 function M.new(options)
   local name = options.name
@@ -51,15 +48,9 @@ function M.new(options)
     max = ("%.0f"):format(math.min(options.max, 2 ^ 53)),
     max_rejected = ("%.0f"):format(math.min(options.max_rejected, 2 ^ 53)),
     claim_after = ("%.0f"):format(math.max(options.claim_after * 1000, 1)),
-    turn_time = ("%.0f"):format(math.max(math.min(options.claim_after, MAX_TURN) * 1000, 1)),
+    turn_time = ("%.0f"):format(math.max(options.turn * 1000, 1)),
     count = 100, claimed = 0,
   }, Stream)
-end
-
---- Returns the seconds for which `turn` takes the turn.
----@return number
-function Stream:turn_seconds()
-  return self.turn_time / 1000
 end
 
 --- Adds events to the end of the stream.
@@ -101,7 +92,7 @@ local function run(self, ...)
   return true
 end
 
---- Takes the turn to send for `turn_seconds`, or keeps it.
+--- Takes the turn to send for `turn` seconds, or keeps it.
 ---@return boolean|nil mine  false: another process has the turn
 ---@return klaviyo.Error|nil err
 function Stream:turn()

@@ -59,7 +59,7 @@ describe("the alarms", function()
     local output, status = promtool("check rules " .. ALERTS)
     if output then
       assert.equal(0, status, output)
-      assert.matches("SUCCESS: 13 rules found", output, 1, true)
+      assert.matches("SUCCESS: 16 rules found", output, 1, true)
     end
   end)
 

@@ -312,6 +312,9 @@ describe("attention", function()
     {"klaviyo_redis_away_seconds_total", add = 180, "warn: This host went on without Redis for 3 min of the last "
       .. "10 minutes: see the log."},
     {"klaviyo_redis_away_seconds_total", add = 119},
+    {'klaviyo_stream_oldest_age_seconds{stream="s"}', set = 301, "warn: The oldest event of the stream s has waited "
+      .. "for 5 min."},
+    {'klaviyo_stream_oldest_age_seconds{stream="s"}', set = 299},
     {'klaviyo_outbox_oldest_age_seconds{path="/o"}', set = 301, "warn: The oldest event of the outbox /o has waited "
       .. "for 5 min."},
     {'klaviyo_outbox_oldest_age_seconds{path="/o"}', set = 299},

@@ -3,7 +3,12 @@
 
 local address = require "klaviyo.redis.address"
 local connection = require "klaviyo.redis.connection"
+local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
+local lazy_require = require "klaviyo.util.lazy_require"
 local scripts = require "klaviyo.redis.stream_scripts"
+
+local stream_metrics = lazy_require "klaviyo.redis.stream_metrics"
 
 local M = {}
 
@@ -41,6 +46,9 @@ end
 ---@return klaviyo.redis.Stream
 function M.new(options)
   local name = options.name
+  if core.metrics_started() then
+    stream_metrics.add(options.url, name)
+  end
   return setmetatable({
     connection = connection.new(options.url), consumer = options.consumer,
     account = options.account, key = name, account_key = name .. ":account",
@@ -51,6 +59,10 @@ function M.new(options)
     turn_time = ("%.0f"):format(math.max(options.turn * 1000, 1)),
     count = 100, claimed = 0,
   }, Stream)
+end
+
+local function count(result, n)
+  counters.add("klaviyo_stream_events_total", result, n)
 end
 
 --- Adds events to the end of the stream.
@@ -68,6 +80,7 @@ function Stream:add(events)
     return nil, err
   end
   self.length = reply[2]
+  count("relayed", reply[1])
   return reply[1]
 end
 
@@ -188,6 +201,7 @@ local function claim(self, list)
     self.claim_after, unpack(words))
   local entries, failure = entries_of(self, replies, err, deliveries)
   self.claimed = self.claimed + #(entries or {})
+  count("claimed", #(entries or {}))
   return entries, failure
 end
 
@@ -195,7 +209,9 @@ end
 local function read(self)
   local reply, err = self.connection:call("XREADGROUP", "GROUP", GROUP, self.consumer, "COUNT",
     ("%d"):format(self.count), "STREAMS", self.key, ">")
-  return entries_of(self, reply and reply[1][2] or reply, err)
+  local entries, failure = entries_of(self, reply and reply[1][2] or reply, err)
+  count("read", #(entries or {}))
+  return entries, failure
 end
 
 --- Takes some entries, which no other consumer gets before they were left, or not
@@ -234,7 +250,9 @@ end
 ---@param keys string[]  200 at most
 ---@return boolean|nil, klaviyo.Error|nil
 function Stream:done(keys)
-  return run(self, scripts.DONE, "1", self.key, GROUP, unpack(keys))
+  local ok, err = run(self, scripts.DONE, "1", self.key, GROUP, unpack(keys))
+  count("acknowledged", ok and #keys or 0)
+  return ok, err
 end
 
 --- Moves an entry to the rejected ones.
@@ -242,9 +260,11 @@ end
 ---@param reason string  JSON
 ---@return boolean|nil, klaviyo.Error|nil
 function Stream:reject(entry, reason)
-  return run(self, scripts.REJECT, "2", self.key, self.rejected_key, GROUP, self.max_rejected,
-    entry.key, "id", entry.unique_id, "revision", entry.revision or "", "time", ("%.0f"):format(entry.time),
-    "event", entry.payload or "", "reason", reason)
+  local ok, err = run(self, scripts.REJECT, "2", self.key, self.rejected_key, GROUP,
+    self.max_rejected, entry.key, "id", entry.unique_id, "revision", entry.revision or "",
+    "time", ("%.0f"):format(entry.time), "event", entry.payload or "", "reason", reason)
+  count("rejected", ok and 1 or 0)
+  return ok, err
 end
 
 --- Gives the turn back, and entries that were not sent.

@@ -30,21 +30,24 @@ end
 --- Returns how a stream is.
 ---@param connection klaviyo.redis.Connection
 ---@param name string
----@param claim_after number  seconds
+---@param claim_after? number  seconds; nil: without the consumers, and what may be claimed
 ---@return klaviyo.redis.StreamStats|nil
 ---@return klaviyo.Error|nil
 function M.read(connection, name, claim_after)
-  local list, err = replies.pipeline(connection, {
+  local commands = {
     {"TIME"}, {"XLEN", name}, {"XRANGE", name, "-", "+", "COUNT", 1},
-    {"XPENDING", name, GROUP}, {"XINFO", "CONSUMERS", name, GROUP},
-    {"XPENDING", name, GROUP, "IDLE", ("%.0f"):format(claim_after * 1000), "-", "+",
-      MAX_CLAIMABLE},
-    {"XLEN", name .. ":rejected"}, {"GET", name .. ":sender"},
-  }, is_absent)
+    {"XPENDING", name, GROUP}, {"XLEN", name .. ":rejected"}, {"GET", name .. ":sender"},
+  }
+  if claim_after then
+    commands[7] = {"XINFO", "CONSUMERS", name, GROUP}
+    commands[8] = {"XPENDING", name, GROUP, "IDLE", ("%.0f"):format(claim_after * 1000),
+      "-", "+", MAX_CLAIMABLE}
+  end
+  local list, err = replies.pipeline(connection, commands, is_absent)
   if not list then
     return nil, err
   end
-  local time, length, first, pending, consumers, claimable, rejected, sender =
+  local time, length, first, pending, rejected, sender, consumers, claimable =
     (table.unpack or unpack)(list)  -- luacheck: ignore 113
   local oldest = first[1] and tonumber(first[1][1]:match("^%d+"))
   return {

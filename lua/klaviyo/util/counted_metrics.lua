@@ -11,6 +11,7 @@ local M = {}
 ---@field values? string[]  the values of its only label, which are 0 at first
 ---@field scale? number  how many units of the memory are one of the metric
 ---@field scraped? boolean  a source has it, see `source`
+---@field later? boolean  it is not there before `declare`
 
 --- All of them.
 ---@type klaviyo.Counter[]
@@ -62,6 +63,27 @@ M.LIST = {
     name = "klaviyo_outbox_oldest_age_seconds", type = "gauge", scraped = true,
     help = "Time since the oldest event that waits in an outbox was tracked.",
     labels = {"path"},
+  },
+  {
+    name = "klaviyo_stream_events_total", type = "counter", later = true,
+    help = "Events of outboxes with a relay, by what this host did with them.",
+    labels = {"result"},
+    values = {"relayed", "read", "claimed", "acknowledged", "rejected"},
+  },
+  {
+    name = "klaviyo_stream_length", type = "gauge", scraped = true,
+    help = "Events in a stream, of all hosts.",
+    labels = {"stream"},
+  },
+  {
+    name = "klaviyo_stream_pending", type = "gauge", scraped = true,
+    help = "Those of the events in a stream that senders have taken.",
+    labels = {"stream"},
+  },
+  {
+    name = "klaviyo_stream_oldest_age_seconds", type = "gauge", scraped = true,
+    help = "Time since the oldest event in a stream was moved there.",
+    labels = {"stream"},
   },
 }
 

@@ -158,6 +158,14 @@ local function declare(metric)
   end
 end
 
+--- Begins to count a metric that most programs do not have: before, no scrape shows it.
+---@param name string
+function M.declare(name)
+  if sink then
+    declare(metrics.BY_NAME[name])
+  end
+end
+
 --- The record of requests that have no operation.
 M.RAW = {id = "raw"}
 
@@ -198,7 +206,7 @@ function M.start(where)
   sink, known, overflows = where or SHARED, {}, 0
   getmetatable(M.operations).__index = number_operation
   for _, metric in ipairs(metrics.LIST) do
-    if not metric.scraped then
+    if not metric.scraped and not metric.later then
       declare(metric)
     end
   end

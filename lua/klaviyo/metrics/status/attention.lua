@@ -10,7 +10,7 @@ local M = {}
 local MINUTES_5, MINUTES_10, HOUR = 300, 600, 3600
 local MAX_FAILED = 0.05     -- share of the requests of five minutes
 local MIN_REQUESTS = 20     -- of which a share is taken
-local MAX_AGE = 300         -- seconds, of a row in an outbox
+local MAX_AGE = 300         -- seconds, of a row in an outbox, or of an entry of a stream
 local MAX_SHARE = 0.9       -- of a limit
 local MAX_AWAY = 120        -- seconds without Redis, of ten minutes
 local STALE = 60            -- seconds without a sample
@@ -91,6 +91,12 @@ function M.list(samples, details, now)
     local age = details.outboxes[path].age
     if age > MAX_AGE then
       say(warn, "The oldest event of the outbox %s has waited for %s.", path, text.duration(age))
+    end
+  end
+  for _, name in ipairs(sorted(details.streams or {})) do
+    local age = details.streams[name].age
+    if age > MAX_AGE then
+      say(warn, "The oldest event of the stream %s has waited for %s.", name, text.duration(age))
     end
   end
   for _, limit in ipairs(details.limits) do

@@ -6,7 +6,7 @@
 --- `gauges`; `buckets`, the cumulative histogram of durations by its upper bounds;
 --- `operations` and `connections`, short lists of counters by name, which lack those
 --- with the fewest requests if `is_short`. `details`, which only the newest sample
---- needs, has the limits, the outboxes and the circuits.
+--- needs, has the limits, the outboxes, the streams and the circuits.
 
 local M = {}
 
@@ -60,6 +60,13 @@ local function count(map, name, class, n)
   if M.FAILED[class] then
     list[2] = list[2] + n
   end
+end
+
+local function stream(sample, name)
+  local details = sample.details
+  details.streams = details.streams or {}
+  details.streams[name] = details.streams[name] or {rows = 0, pending = 0, age = 0}
+  return details.streams[name]
 end
 
 local function outbox(sample, path)
@@ -126,6 +133,15 @@ local READ = {
   klaviyo_outbox_oldest_age_seconds = function(sample, labels, n)
     raise_to(sample.gauges, "age", n)
     outbox(sample, labels.path or "").age = n
+  end,
+  klaviyo_stream_length = function(sample, labels, n)
+    stream(sample, labels.stream or "").rows = n
+  end,
+  klaviyo_stream_pending = function(sample, labels, n)
+    stream(sample, labels.stream or "").pending = n
+  end,
+  klaviyo_stream_oldest_age_seconds = function(sample, labels, n)
+    stream(sample, labels.stream or "").age = n
   end,
   klaviyo_gateway_requests_total = function(sample, labels, n)
     local class = class_of(labels.status)

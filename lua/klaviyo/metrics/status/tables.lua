@@ -1,4 +1,4 @@
---- The tables of the status page: operations, connections of the gateway, outboxes.
+--- The tables of the status page: operations, connections of the gateway, outboxes, streams.
 
 local chart = require "klaviyo.metrics.status.chart"
 local history = require "klaviyo.metrics.status.history"
@@ -116,6 +116,16 @@ local function outboxes(details)
   return rows
 end
 
+local function streams(details)
+  local rows, all = {}, details.streams or {}
+  for i, name in ipairs(sorted_names(all)) do
+    local stream = all[name]
+    rows[i] = {name = name, number_cell(nil, text.number(stream.rows)), number_cell(nil, text.number(stream.pending)),
+      number_cell(stream.age > 300 and "warn" or nil, text.duration(stream.age))}
+  end
+  return rows
+end
+
 --- Returns the tables that have rows.
 ---@param samples table<integer, table>
 ---@param details table
@@ -132,6 +142,7 @@ function M.html(samples, details)
   add("Connections of the gateway, the last hour", {"Connection", "Requests", "Failed", "Mean wait", "Circuit"},
     connections(samples, details))
   add("Outboxes", {"Folder", "Events", "Size", "Oldest"}, outboxes(details))
+  add("Streams on Redis, of all hosts", {"Stream", "Events", "Taken by a sender", "Oldest"}, streams(details))
   return table.concat(out)
 end
 

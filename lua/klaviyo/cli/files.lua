@@ -23,6 +23,15 @@ function M.size(path)
   return size
 end
 
+--- Returns whether there is something that is not a file, such as a device, a pipe or
+--- a folder. It is not opened: to open a pipe waits for its other end.
+---@param path string
+---@return boolean
+function M.is_special(path)
+  local ok = os.execute(("test -e %s && test ! -f %s"):format(operand(path), operand(path)))
+  return ok == true or ok == 0
+end
+
 -- Cuts a file after `size` bytes. Lua cannot do it. dd is part of POSIX, and
 -- truncate is faster to start with.
 local function shorten(path, size)

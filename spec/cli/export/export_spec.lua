@@ -52,6 +52,18 @@ describe("klaviyo export", function()
     return cli.call(arguments, {env = cli.environment(fixture.server)})
   end
 
+  it("replaces no device, pipe or folder", function()
+    local path = folders.new() .. "/pipe"
+    script.shell("mkfifo " .. path)
+    for _, words in ipairs {"profiles --force -o " .. path, "profiles -o " .. path,
+      "profiles --force -o " .. path:match("^(.*)/")} do
+      local result = export(words)
+      assert.equal(2, result.status)
+      assert.matches("is not a file; write to standard output %(%-o %-%), and redirect it", result.err)
+    end
+    assert.equal("pipe\n", (script.shell("cd " .. path:match("^(.*)/") .. " && test -p pipe && ls")))
+  end)
+
   it("writes all records to a file, and says how many", function()
     local file = folders.new() .. "/profiles.jsonl"
     local result = export("profiles -o " .. file)

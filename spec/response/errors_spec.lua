@@ -328,3 +328,19 @@ describe("a key function that returns no key", function()
     end)
   end)
 end)
+
+it("an error names the scopes of a key only if a 403 may mean that", function()
+  local document = '{"errors":[{"code":"permission_denied","detail":"%s"}]}'
+  for body, advice in pairs {
+    [document:format "You do not have permission to perform this action."] = " (the key needs lists:read)",
+    [document:format "You must have Advanced KDP enabled to use this endpoint."] = "",
+    ["<html><title>Just a moment...</title></html>"] = "",
+    ['{"errors":[{"code":"country_blocked","detail":"No."}]}'] = "",
+    ['{"errors":["permission_denied"]}'] = "",
+  } do
+    raw.with({ answers = { { status = 403, body = body } } }, function(server)
+      local _, err = connect(server.url):call("get_lists")
+      assert.equal(advice, err.message:match(" %(the key needs.*$") or "")
+    end)
+  end
+end)

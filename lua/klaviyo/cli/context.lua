@@ -163,22 +163,13 @@ function Context.status_of(_, err)
   return exit_status.REFUSED
 end
 
-local function scopes_of(self, err)
-  local ok, facts = pcall(function()
-    return require("klaviyo").operations.get(err.operation,
-      {revision = self:revision()})
-  end)
-  return ok and #facts.scopes > 0 and table.concat(facts.scopes, ", ") or nil
-end
-
 -- Returns what to do about an error.
-local function advice(self, err)
+local function advice(err)
   if err.status == 401 then
     return "check the key with `klaviyo auth status`"
-  elseif err.status == 403 then
-    local scopes = err.operation and scopes_of(self, err)
-    return scopes and ("the key needs the scope %s"):format(scopes)
-      or "the key may lack a scope"
+  elseif err.code == "permission_denied" and not err.operation
+      and not err.response.headers["x-klaviyo-gateway"] then
+    return "the key may lack a scope"  -- the message names that of an operation
   elseif err.status == 429 or err.kind == "rate_limited" then
     return err.retry_after and ("try again in %d s"):format(
       math.ceil(err.retry_after)) or "try again later"
@@ -199,7 +190,7 @@ end
 ---@return integer
 function Context:error(err)
   local text = tostring(err):gsub("^klaviyo: ", "")
-  local todo = type(err) == "table" and advice(self, err)
+  local todo = type(err) == "table" and advice(err)
   self:complain(text .. (todo and "; " .. todo or ""))
   return type(err) == "table" and self:status_of(err) or exit_status.REFUSED
 end

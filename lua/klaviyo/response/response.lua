@@ -148,13 +148,21 @@ local function failure(kind, message, context, response, more)
   return nil, errors.new(fields, context.secret)
 end
 
--- Returns advice that the status alone does not give. A gateway that refuses a
--- caller gives the reason itself; its own key may have the scopes.
-local function advice(context, response)
+-- Returns whether a 403 may mean that the key lacks a scope: not if it is a page of
+-- what is before the API, if the detail is another reason, or if a gateway refuses the
+-- caller, whose own key may have the scopes.
+local function lacks_scope(response, objects)
+  local object = objects and objects[1]
+  return type(object) == "table" and object.code == "permission_denied"
+    and not tostring(object.detail):find("Advanced KDP", 1, true)
+    and not response.headers["x-klaviyo-gateway"]
+end
+
+-- Returns advice that the status alone does not give.
+local function advice(context, response, objects)
   local scopes = context.op and context.op.scopes
   local status = response.status
-  if status == 403 and scopes and #scopes > 0
-      and not response.headers["x-klaviyo-gateway"] then
+  if status == 403 and scopes and #scopes > 0 and lacks_scope(response, objects) then
     return " (the key needs " .. table.concat(scopes, ", ") .. ")"
   elseif status == 410 then
     return (" (Klaviyo no longer serves revision %s; set a later revision, "
@@ -177,7 +185,7 @@ local function refused(context, response)
   else
     message = ("%d %s"):format(status, snippet(response, context))
   end
-  message = message .. advice(context, response)
+  message = message .. advice(context, response, objects)
   if response.retry_after then
     message = ("%s; retry after %d s"):format(message, response.retry_after)
   end

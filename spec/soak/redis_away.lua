@@ -1,76 +1,129 @@
--- Five hosts at the limit of an account while Redis is killed for 8 s and returns
--- without its data, is slow by 0.5 s, and loses its data: no call fails, and the
--- service rejects few.
+-- Five hosts with four processes each at the limit of an account while Redis is
+-- killed for 20 s and returns without its data, loses its data, fails over to its
+-- replica, or is slow by 0.5 s: no call fails, and hosts exceed the limits of the
+-- windows in this time by a tenth at most. Namespaces and the service that counts
+-- are those of spec/soak/redis.lua.
 --
---   lua spec/soak/redis_away.lua        make soak
+--   lua spec/soak/redis_away.lua [NAME] ...     make soak
 
-local key = require "spec.support.key"
-local klaviyo = require "klaviyo"
-local redis_hosts = require "spec.support.redis_hosts"
+local delay_proxy = require "spec.support.delay_proxy"
+local redis_fleet = require "spec.support.redis_fleet"
 local socket = require "socket"
 
-local HOSTS, CALLS, LIMIT, SECONDS = 5, 6, 75, 20
+local HOSTS = 5
+local BEFORE, AFTER = 8, 8
+local OVER_USE = 0.1
 
+local failed = false
+
+local function check(ok, ...)
+  print(("  %s %s"):format(ok and "ok    " or "FAILED", string.format(...)))
+  failed = failed or not ok
+end
+
+local SENTINEL = "sentinel monitor shop %s %d 2\nsentinel down-after-milliseconds shop 1000\n"
+  .. "sentinel failover-timeout shop 5000\n"
+
+-- What happens to Redis, by name: how it is set up (by default one server), what
+-- happens, and for how many seconds.
 local PROBLEMS = {
-  killed = function(redis)
-    redis:stop("KILL")
-    klaviyo.sleep(8)
-    redis:start()
-  end,
-  slow = function(redis)
-    for _ = 1, 15 do
-      redis:signal("STOP")
-      klaviyo.sleep(0.5)
-      redis:signal("CONT")
-      klaviyo.sleep(0.02)
-    end
-  end,
-  emptied = function(redis)
-    redis:call("FLUSHALL")
-  end,
+  {name = "killed for 20 s, and back without its data", seconds = 20,
+    run = function(fleet)
+      fleet.redis[1]:stop("KILL")
+      socket.sleep(20)
+      fleet.redis[1]:start()
+    end},
+  {name = "emptied", seconds = 0,
+    run = function(fleet)
+      fleet.redis[1]:call("FLUSHALL")
+    end},
+  {name = "slow by 0.5 s for 20 s", seconds = 20,
+    setup = function(fleet)
+      local server = fleet:add_redis()
+      fleet.proxy = delay_proxy.start(server.address, server.port, server.prefix)
+      fleet.url = ("redis://%s:%d/0"):format(server.address, fleet.proxy.port)
+    end,
+    run = function(fleet)
+      fleet.proxy:delay(500)
+      socket.sleep(20)
+      fleet.proxy:delay(0)
+    end},
+  {name = "failed over", seconds = 10,
+    setup = function(fleet)
+      local primary, replica = fleet:add_redis(), fleet:add_redis()
+      replica:call("REPLICAOF", primary.address, primary.port)
+      local addresses = {}
+      for _ = 1, 3 do
+        local sentinel = fleet:add_redis {
+          sentinel = SENTINEL:format(primary.address, primary.port)}
+        addresses[#addresses + 1] = ("%s:%d"):format(sentinel.address, sentinel.port)
+      end
+      for i = 3, 5 do
+        local last = socket.gettime() + 20
+        repeat
+          socket.sleep(0.1)
+          local info = fleet.redis[i]:call("INFO", "sentinel")
+        until info:find("slaves=1,sentinels=3", 1, true) or socket.gettime() > last
+      end
+      fleet.url = ("redis+sentinel://%s/shop"):format(table.concat(addresses, ","))
+    end,
+    run = function(fleet)
+      fleet.redis[1]:stop("KILL")
+      socket.sleep(10)
+      check(fleet.redis[2]:call("ROLE")[1] == "master", "the replica is the primary")
+    end},
 }
 
--- Calls as often as possible, and returns how many calls failed.
-local function run(clients, redis, problem)
-  local stop, failed = socket.gettime() + SECONDS, 0
-  klaviyo.run(function()
-    klaviyo.spawn(function()
-      klaviyo.sleep(4)
-      problem(redis)
-    end)
-    for _, client in ipairs(clients) do
-      for _ = 1, CALLS do
-        klaviyo.spawn(function()
-          while socket.gettime() < stop do
-            local doc, err = client:call("get_profiles", {page = {size = 1}})
-            if not doc then
-              print(err)
-              failed = failed + 1
-            end
-          end
-        end)
+local function run(problem, second, operation, concurrency)
+  redis_fleet.with({windows = {{1000, second}, {60000, 100000}}, operation = operation,
+    concurrency = concurrency, seconds = BEFORE + problem.seconds + AFTER + 6}, function(fleet)
+    print(("Redis %s, at %d/s: %d hosts × 4 processes %s"):format(problem.name, second, HOSTS,
+      fleet.why and "at 127.0.0.1, because network namespaces cannot be made"
+      or "in network namespaces"))
+    if problem.setup then
+      problem.setup(fleet)
+    else
+      fleet:add_redis()
+    end
+    local start = fleet:start(HOSTS) + 1
+    socket.sleep(BEFORE)
+    local from = fleet.server:now()
+    problem.run(fleet)
+    local back = fleet.server:now()
+    socket.sleep(AFTER)
+    local to = fleet.server:now() - 0.5
+    for _, part in ipairs {{"before", start, from}, {"meanwhile", from - 1, back},
+        {"after", back - 1, to}} do
+      local sum = fleet.server:sum(1000, part[2], part[3])
+      print(("  %-9s %3d windows: %.1f %% used, %.1f %% too many"):format(part[1], sum.count,
+        sum.used * 100, sum.rejected / sum.limit * 100))
+    end
+    -- the windows concerned: until 3 s after it
+    local gap = fleet.server:sum(1000, from - 1, math.min(to, back + 3))
+    check(gap.rejected <= OVER_USE * gap.limit, "%.1f %% too many of the windows concerned "
+      .. "(%d 429s)", gap.rejected / gap.limit * 100, gap.rejected)
+    local sums = fleet:finish()
+    for _, text in ipairs(sums.texts) do
+      if not text:find("limits cannot be shared", 1, true) then
+        print("  " .. text)
       end
     end
+    check(sums.failed == 0, "%d of %d calls failed", sums.failed, sums.done)
+    check(problem.seconds == 0 or sums.away > 0, "%d warnings", sums.away)
+    if fleet.proxy then
+      fleet.proxy:stop()
+    end
   end)
-  return failed
 end
 
-local bad = false
-for name, problem in pairs(PROBLEMS) do
-  local server = assert(require("klaviyo.sandbox").start {key = key,
-    limits = {get_profiles = {second = LIMIT, minute = 100000}}})
-  local redis, urls = redis_hosts.start(), {}
-  for host = 1, HOSTS do
-    urls[host] = redis.url .. "?" .. ("&"):rep(host)
-  end
-  local clients, _, statuses = redis_hosts.clients(server.base_url, urls, {deadline = 60})
-  local failed = run(clients, redis, problem)
-  local done, refused = redis_hosts.count(statuses, 200), redis_hosts.count(statuses, 429)
-  print(("Redis %s: %d calls in %d s, %.1f %% of the limit, %d 429s, %d failed"):format(name,
-    done, SECONDS, done / (LIMIT * SECONDS) * 100, refused, failed))
-  bad = bad or failed > 0 or refused > LIMIT / 10 or done < LIMIT * SECONDS * 0.8
-  server:stop()
-  redis_hosts.close_all()
+local chosen = {}
+for _, name in ipairs(arg) do
+  chosen[name] = true
 end
-redis_hosts.remove_files()
-os.exit(not bad)
+for _, problem in ipairs(PROBLEMS) do
+  if #arg == 0 or chosen[problem.name:match("^%a+")] then
+    run(problem, 10, "get_metrics", 1)
+    run(problem, 75, "get_profiles", 5)
+  end
+end
+os.exit(not failed)

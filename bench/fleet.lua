@@ -97,7 +97,7 @@ local function new_service(limits, random)
       w.count = w.count + 1
     end
     service.accepted = service.accepted + 1
-    return true
+    return true, windows[1].limit - windows[1].counts[windows[1].number]
   end
   return service
 end
@@ -172,10 +172,9 @@ function M.run(o)
     host.lease:take(at)
     host.running = host.running + 1
     local elapsed = latency[1] + random() * (latency[2] - latency[1])
+    local accepted, remaining
     push(now + elapsed * random(), function()
-      if not service.request(now) and host.alive then
-        host.lease:block(host.clock(), 1000)
-      end
+      accepted, remaining = service.request(now)
     end)
     for later = RENEW_MS, elapsed, RENEW_MS do
       push(began + later, function()
@@ -189,6 +188,12 @@ function M.run(o)
       host.running = host.running - 1
       if host.alive then
         host.lease:move(at, host.clock())
+        if accepted then
+          local w = service.windows[1]
+          host.lease:learn(host.clock(), w.limit, w.length / 1000, remaining, 0)
+        else
+          host.lease:block(host.clock(), 1000)
+        end
         schedule(host, now)
       end
     end)

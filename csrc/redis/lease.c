@@ -26,7 +26,8 @@
 #define CONTENDED_PERIOD_MS 25
 
 /* The oldest event is reported after this time: long before the shortest
-** window ends, in which the event counts. */
+** window ends, in which the event counts. What the service counted then is not
+** reported any more: see PEAK_MS in script.lua. */
 #define REPORT_MS 250
 #define CONTENDED_REPORT_MS 50
 
@@ -150,8 +151,10 @@ void lease_check (lease *l, int64_t now) {
   bound(&l->clock, MAX_CLOCK_MS);
   if (l->clock < -MAX_CLOCK_MS)
     l->clock = 0;
-  for (i = 0; i < BUDGET_WINDOWS; i++)
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
     bound(&l->windows[i].reset, now + MAX_AGE_MS);
+    bound(&l->windows[i].counted_at, now);
+  }
 }
 
 
@@ -235,6 +238,7 @@ void lease_learn (lease *l, const rate_limit *limit, int64_t now) {
   i = usage_window(limit->window[which].seconds);
   counted = limit->window[which].limit - limit->remaining;
   l->windows[i].counted = counted > 0 ? (uint32_t)counted : 0;
+  l->windows[i].counted_at = now;
   l->windows[i].reset =
       now + (limit->reset > 0 ? limit->reset : 1) * INT64_C(1000);
 }
@@ -312,7 +316,8 @@ static bool add_windows (lease *l, const usage_state *s, int64_t now,
                          buffer *to) {
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
-    bool counted = l->windows[i].counted > 0 && l->windows[i].reset > now;
+    bool counted = l->windows[i].counted > 0 && l->windows[i].reset > now &&
+                   l->windows[i].counted_at >= now - REPORT_MS;
     if (!add(to, s->windows[i].length) || !add(to, s->windows[i].limit) ||
         !add(to, s->windows[i].used) ||
         !add(to, counted ? (int64_t)l->windows[i].counted : -1) ||

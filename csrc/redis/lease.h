@@ -20,9 +20,9 @@
 ** too, and of 32 and of 64 bits: raise its number with each change. A spec has
 ** its own. */
 #ifndef LEASE_LAYOUT
-#define LEASE_LAYOUT 1
+#define LEASE_LAYOUT 2
 #endif
-#define LEASE_SIZE 1736
+#define LEASE_SIZE 1760
 
 #define LEASE_EVENTS 72
 #define LEASE_REPLY 12 /* numbers in a reply */
@@ -76,6 +76,7 @@ typedef struct lease {
     uint32_t part;    /* and then, for one or two windows */
     uint32_t counted; /* by the service; 0: not known, or reported */
     uint32_t unused;
+    int64_t counted_at;
     int64_t reset; /* when the service's window ends */
   } windows[BUDGET_WINDOWS];
   lease_events sent; /* in the last report, which may not have arrived */

@@ -232,6 +232,8 @@ describe("a lease", function()
     assert.equal(7, ask(host, T + 10).counted)
     assert.equal(-1, ask(host, T + 11).counted)
     assert.equal(0, host:wait(T + 12)) -- the requests of other hosts, not of others
+    host:learn(T + 20, 10, 1, 3, 1)
+    assert.equal(-1, ask(host, T + 280).counted) -- it is too old
   end)
 
   it("blocks when the service blocked another host", function()

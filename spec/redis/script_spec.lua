@@ -257,6 +257,17 @@ local function check(name, open)
       assert.equal(2, exchange("a").used)
     end)
 
+    it("does not take what has left the window for the use of others", function()
+      exchange("a", {events = {{900, 6}, {0, 2}}})
+      at(110)
+      assert.equal(2, exchange("a", {counted = 8}).used)
+      assert.equal(3, exchange("a", {counted = 9}).used) -- of another program
+      at(500)
+      assert.equal(3, exchange("a").used)
+      at(800)
+      assert.equal(6, exchange("a", {counted = 6}).used)
+    end)
+
     it("gives equal parts after it was away", function()
       for _, host in ipairs {"a", "b", "c", "d", "e"} do
         exchange(host)

@@ -15,6 +15,7 @@ local ACTIVE_MS = 2000  -- a host that was seen since is active
 local ABOUT = "the counts of one rate limit, which hosts share (docs/scale.md of klaviyo)"
 local MAX_WAIT_MS = 30000 -- a host that waits comes again before it is forgotten
 local GRACE_MS = 2000   -- equal parts, after Redis was away
+local PEAK_MS = 250     -- a response is reported by then: lease.c has the same
 
 -- Redis before 5 refuses to write after TIME without it
 if redis.replicate_commands then redis.replicate_commands() end
@@ -54,7 +55,7 @@ local events, history = list(false), list(true)
 local names = {"epoch", "now", "shift", "grace", "blocked", "held", "h:" .. host,
   "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host}
 for _, ring in ipairs(rings) do
-  for _, name in ipairs {"head", "sum", "others", "until"} do
+  for _, name in ipairs {"head", "sum", "others", "until", "peak", "earlier"} do
     names[#names + 1] = ring.length .. ":" .. name
   end
 end
@@ -186,9 +187,10 @@ local function time_to_leave(ring, surplus)
 end
 
 for i, ring in ipairs(rings) do
-  local first = 12 + (i - 1) * 4
+  local first = 12 + (i - 1) * 6
   ring.head, ring.sum = value(first + 1), value(first + 2)
   ring.others, ring.others_until = value(first + 3), value(first + 4)
+  ring.peak, ring.earlier = value(first + 5), value(first + 6)
   if ring.others_until <= now then
     ring.others = 0
   end
@@ -249,10 +251,17 @@ local active = call("ZCOUNT", seen, now - ACTIVE_MS, "+inf")
 
 local left = math.huge
 local is_contended = false
+local periods = floor(now / PEAK_MS) - floor(last / PEAK_MS)
 for _, ring in ipairs(rings) do
   local used = ring.sum + held_by_all
-  if ring.counted - used > ring.others then
-    ring.others, ring.others_until = ring.counted - used, now + ring.reset
+  -- what the service counted may have left the window since
+  if periods > 0 then
+    ring.peak, ring.earlier = 0, periods == 1 and ring.peak or 0
+  end
+  ring.peak = max(ring.peak, used)
+  local surplus = ring.counted - max(ring.peak, ring.earlier)
+  if surplus > ring.others then
+    ring.others, ring.others_until = surplus, now + ring.reset
   end
   ring.used = used + ring.others
   left = min(left, ring.limit - ring.used)
@@ -342,7 +351,8 @@ local reply = {0, epoch, granted, wait, hosts, is_contended and 1 or 0,
   max(0, blocked - now), 0, 0, 0, index, now}
 for _, ring in ipairs(rings) do
   for name, number in pairs {head = ring.head, sum = ring.sum, others = ring.others,
-      ["until"] = ring.others_until} do
+      ["until"] = ring.others_until, earlier = ring.earlier,
+      peak = max(ring.peak, ring.used - ring.others + granted)} do
     fields[#fields + 1] = ring.length .. ":" .. name
     fields[#fields + 1] = number
   end

@@ -111,7 +111,7 @@ end
 
 local RUNS = {
   {tier("1/s", 1, "get_accounts", 40, 1)},
-  {tier("10/s", 10, "get_metrics", 32, 1)},
+  {tier("10/s", 10, "get_metrics", 40, 1)},
   {tier("75/s", 75, "get_profiles", 32, 5)},
   {day("a day")},
   {change("10/s with changes", 10, "get_metrics", 1)},

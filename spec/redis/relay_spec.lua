@@ -15,6 +15,7 @@ local relay_boxes = require "spec.support.relay_boxes"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
+local socket = require "socket"
 local transport = require "klaviyo.transport.transport"
 
 local event = relay_boxes.event
@@ -185,6 +186,24 @@ describe("an outbox with a relay", function()
       end)
     end)
 
+    it("is closed at once if another process sends", function()
+      local one, two = new {claim_after = 600}, new {claim_after = 600}
+      fill(one, 1, 1)
+      assert.is_true(one:drain(5))
+      fill(two, 2, 2)
+      local began = socket.gettime()
+      assert.is_true(two:close())
+      assert.is_true(socket.gettime() - began < 3)
+      assert.equal(1, length())
+    end)
+
+    it("sends what it can when it is closed", function()
+      local box = new()
+      fill(box, 1, 10)
+      assert.is_true(box:close())
+      assert.same({10, 0}, {counts().distinct, length()})
+    end)
+
     it("moves events when it is closed, and returns what it has taken", function()
       local box = new()
       fixture.server:fault {operation = "bulk_create_events", status = 503, times = 100}
@@ -230,7 +249,7 @@ describe("an outbox with a relay", function()
       -- a dead process has it for 10 s, however late entries are claimed
       local left = boxes.redis:call("PTTL", "klaviyo:events:sender")
       assert.is_true(left > 1000 and left <= 10000, left)
-      one:close()
+      one:close(0)
       assert.is_true(two:drain(5))
       assert.same({0, 1}, {length(), two:stats().sent})
     end)

@@ -412,6 +412,16 @@ function Outbox:rejected()
   end
 end
 
+-- With a relay, one flush: the stream may never be empty.
+local function send_before_close(self, ending)
+  if self.relay then
+    self:flush(function() return core.clock() >= ending end, ending)
+  end
+  if self:waiting() > 0 and core.clock() < ending then
+    self:drain(ending - core.clock())
+  end
+end
+
 --- Sends what it can in `seconds` and closes the file; events that still wait
 --- stay in it. A closed outbox takes no events. With a relay, what this process has
 --- taken from the stream goes back to it, and events in the stream do not wait.
@@ -423,9 +433,8 @@ function Outbox:close(seconds)
     return true
   end
   seconds = seconds or store_access.in_nginx() and 0 or CLOSE_TIMEOUT
-  if self.values and seconds > 0 and (self:waiting() > 0
-      or self.relay and self.relay.relayed > 0 and not is_sent(self)) then
-    self:drain(seconds)
+  if self.values and seconds > 0 then
+    send_before_close(self, core.clock() + seconds)
   end
   self.closed = true
   if self.relay and self.values then

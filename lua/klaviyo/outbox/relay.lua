@@ -6,6 +6,7 @@ local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
+local phases = require "klaviyo.nginx.phases"
 local progress = require "klaviyo.outbox.progress"
 local sender = require "klaviyo.outbox.sender"
 local taken = require "klaviyo.outbox.taken"
@@ -373,11 +374,15 @@ function Relay:keep_turn()
   end
 end
 
+local function may_wait()
+  return type(ngx) ~= "table" or not ngx.get_phase or phases.can_wait()
+end
+
 --- Gives back what this process has of the stream, and closes its connection.
 ---@param flush table  of the sender
 function Relay:close(flush)
   if self.stream then
-    if self.stream.account and self.pid == process_id() then
+    if self.stream.account and self.pid == process_id() and may_wait() then
       leave(self, flush)
     end
     self.stream:close()

@@ -186,6 +186,21 @@ describe("an outbox with a relay", function()
       end)
     end)
 
+    it("gives back what it has taken when its time is over", function()
+      local box = new {claim_after = 600}
+      fill(box, 1, 10)
+      local had
+      assert.is_true(box:flush(function()
+        local pending = boxes.redis:call("XPENDING", "klaviyo:events", "klaviyo")
+        had = had or pending and pending[1] == 10
+        return had
+      end))
+      assert.is_true(had)
+      assert.same({10, 0}, {length(), counts().received})
+      assert.is_true(new {claim_after = 600}:drain(5, boxes.client))
+      assert.equal(10, counts().distinct)
+    end)
+
     it("is closed at once if another process sends", function()
       local one, two = new {claim_after = 600}, new {claim_after = 600}
       fill(one, 1, 1)

@@ -128,6 +128,23 @@ describe("an outbox with a relay", function()
       assert.equal(600, counts().distinct)
     end)
 
+    it("does not move them again that a full disk does not let it delete", function()
+      local box = new {send = false}
+      fill(box, 1, 10)
+      local methods = getmetatable(box.store).__index
+      local drop = methods.drop
+      finally(function() methods.drop = drop end)
+      methods.drop = function() return nil, "full", "no room" end
+      assert.is_true(box:flush())
+      fill(box, 11, 15)
+      assert.is_true(box:flush())
+      methods.drop = drop
+      assert.is_true(box:flush())
+      assert.same({15, 0, 15}, {length(), box:waiting(), box:stats().relayed})
+      assert.is_nil((box.store:first(0, 100)))
+      assert.equal(1, #boxes.warnings)
+    end)
+
     it("keeps to max_bytes of the file", function()
       local box = new {send = false, max_stream = 1, max_bytes = 200000}
       local number = 0
@@ -532,6 +549,23 @@ describe("an outbox with a relay", function()
       boxes.redis:call("CONFIG", "SET", "maxmemory", "0")
       assert.is_true(one:drain(5))
       assert.equal(20, counts().distinct)
+    end)
+
+    it("did not remove what was sent, is asked again, also by who lost the turn", function()
+      local box, other = new {claim_after = 600}, new {claim_after = 600}
+      fill(box, 1, 10)
+      assert.is_true(box:drain(5))
+      fill(box, 11, 20)
+      box.relay.stream.done = function() return nil, {message = "away"} end
+      box:flush()
+      box.relay.stream.done = nil
+      assert.same({10, 20}, {length(), counts().received})
+      boxes.redis:call("SET", "klaviyo:events:sender", "another")
+      assert.is_true(box:flush())
+      assert.equal(0, length())
+      boxes.redis:call("DEL", "klaviyo:events:sender")
+      assert.is_true(other:drain(5, boxes.client))
+      assert.equal(20, counts().received)
     end)
 
     it("is a replica (READONLY), keeps the events until it is the primary", function()

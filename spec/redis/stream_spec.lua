@@ -34,7 +34,7 @@ describe("klaviyo.redis.stream", function()
 
   local function open(consumer, more)
     local options = {url = redis.url, name = KEY, consumer = consumer, max = 1e6,
-      max_rejected = 10, claim_after = 0.05, turn = 0.05}
+      max_rejected = 10, claim_after = 600, turn = 60}
     for name, value in pairs(more or {}) do
       options[name] = value
     end
@@ -71,10 +71,14 @@ describe("klaviyo.redis.stream", function()
     return entries, entries[1] and entries[1].deliveries, #entries
   end
 
-  -- What a process does that dies: nothing more. Its turn ends.
-  local function die()
+  -- What happens after a process dies: its turn ends, and some time passes, in units of
+  -- claim_after.
+  local function die(times)
     redis:call("DEL", KEY .. ":sender")
-    socket.sleep(0.06)
+    for _, one in ipairs(redis:call("XPENDING", KEY, "klaviyo", "-", "+", "1000")) do
+      redis:call("XCLAIM", KEY, "klaviyo", one[2], "0", one[1], "IDLE",
+        ("%d"):format((times or 1) * 600000 + 1000), "JUSTID")
+    end
   end
 
   it("returns what was added, in order, once", function()
@@ -115,14 +119,14 @@ describe("klaviyo.redis.stream", function()
   end)
 
   it("has a turn that ends by itself, and that is kept by taking it again", function()
-    local one, two = open("a", {turn = 0.3}), open("b", {turn = 0.3})
+    local one, two = open("a", {turn = 1}), open("b", {turn = 1})
     assert.is_true(one:turn())
-    for _ = 1, 5 do
-      socket.sleep(0.1)
+    for _ = 1, 4 do
+      socket.sleep(0.3)
       assert.is_true(one:turn())
       assert.is_false(two:turn())
     end
-    socket.sleep(0.35)
+    socket.sleep(1.05)
     assert.is_true(two:turn())
   end)
 
@@ -160,20 +164,23 @@ describe("klaviyo.redis.stream", function()
     end
     die()
     add(one, 2, 3)
-    assert.same({1, 2}, {select(2, take(one))}) -- the new ones
-    assert.same({4, 1}, {select(2, take(one))})
-    die() -- not yet: 0.06 s are less than twice claim_after
     local entries, deliveries, count = take(one)
-    assert.same({"<2>", 2, 2}, {entries[1].payload, deliveries, count})
+    assert.same({1, 2, "<2>"}, {deliveries, count, entries[1].payload}) -- the new ones
+    assert.same({4, 1}, {select(2, take(one))})
+    redis:call("XACK", KEY, "klaviyo", entries[1].key, entries[2].key)
+    die(1.9)
     assert.same({}, (take(one)))
-    socket.sleep(0.06)
-    local isolated
+    die(2)
     entries, deliveries = take(one)
-    if deliveries == 3 then -- the two others, once more
-      isolated, deliveries = take(one)
-      entries = isolated
-    end
     assert.same({"<1>", 5}, {entries[1].payload, deliveries})
+    die(3.9)
+    assert.same({}, (take(one)))
+    die(4)
+    assert.equal(6, select(2, take(one)))
+    for number = 1, 20 do -- an hour is the longest time
+      die(6)
+      assert.equal(6 + number, select(2, take(one)))
+    end
   end)
 
   it("does not return what this process has", function()
@@ -183,13 +190,13 @@ describe("klaviyo.redis.stream", function()
     for i = 1, 2 do
       held[entries[i].key] = true
     end
-    socket.sleep(0.06)
+    die()
     local again = take(one)
     assert.same({1, "<3>"}, {#again, again[1].payload})
   end)
 
   it("takes back entries as if they had not been taken", function()
-    local one, two = open("a", {claim_after = 600, turn = 10}), open("b", {claim_after = 600, turn = 10})
+    local one, two = open "a", open "b"
     add(one, 1, 30)
     for _ = 1, 5 do
       local entries, deliveries, count = take(one)
@@ -207,13 +214,12 @@ describe("klaviyo.redis.stream", function()
   end)
 
   it("loses no entry of a consumer that it removes", function()
-    local one = open "a"
+    local one, two = open("a", {claim_after = 0.05}), open("b", {claim_after = 0.05})
     add(one, 1, 2)
     local entries = take(one)
     assert.is_true(one:done {entries[1].key})
-    local two = open "b"
-    assert.is_true(one:leave {})
     die()
+    socket.sleep(0.06)
     assert.is_true(two:turn())
     local function names()
       local list = {}
@@ -226,12 +232,13 @@ describe("klaviyo.redis.stream", function()
     assert.equal("<2>", take(two)[1].payload)
     assert.same({"a", "b"}, names())
     die()
+    socket.sleep(0.06)
     assert.is_true(two:turn())
     assert.same({"b"}, names())
   end)
 
   it("takes fewer at once if they are large", function()
-    local one = open("a", {claim_after = 600})
+    local one = open "a"
     add(one, 1, 40, ("x"):rep(500000))
     local _, _, count = take(one)
     assert.equal(40, count) -- not known yet

@@ -32,6 +32,26 @@ describe("the sandbox's store", function()
     assert.equal(record.id, profiles:id_at(1))
   end)
 
+  it("decodes a record once that is only looked at, until it changes", function()
+    local record = add "a@b.example"
+    local first = profiles:peek(1)
+    assert.equal(first, profiles:peek(1))
+    assert.not_equal(first, profiles:at(1))
+    assert.same(profiles:at(1), first)
+    profiles:change(record, function()
+      record.attributes.email = "c@b.example"
+    end)
+    assert.equal("c@b.example", profiles:peek(1).attributes.email)
+    assert.equal("a@b.example", first.attributes.email)
+    profiles:remove(record)
+    assert.is_nil(profiles:peek(1))
+    assert.is_nil(profiles:peek(2))
+    -- records of other types are not packed
+    local lists = store.collection("list", {})
+    local list = lists:add {id = "a", attributes = {}}
+    assert.equal(list, lists:peek(1))
+  end)
+
   it("finds records by their current values", function()
     local record = add("a@b.example")
     add("b@b.example")
@@ -122,5 +142,19 @@ describe("the sandbox's store", function()
     local each = (kilobytes() - before) * 1024 / 10000
     assert.is_true(each < 600, each)
     assert.equal(10000, s.state:collection("profile").count)
+  end)
+
+  it("keeps the records that were looked at last", function()
+    for i = 1, 10001 do
+      add("n" .. i)
+    end
+    local weak = setmetatable({profiles:peek(1)}, {__mode = "v"})
+    collectgarbage()
+    assert.is_table(weak[1])
+    for position = 2, 10001 do
+      assert.equal("n" .. position, profiles:peek(position).attributes.email)
+    end
+    collectgarbage()
+    assert.is_nil(weak[1])
   end)
 end)

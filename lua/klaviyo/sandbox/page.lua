@@ -67,6 +67,11 @@ local function after(sort, key, position, other_key, other_position)
   return position > other_position
 end
 
+-- Returns the item at a position, only to be read.
+local function peek(sequence, position)
+  return (sequence.peek or sequence.at)(position)
+end
+
 -- Returns all positions in sorted order. The result is cached until the
 -- sequence changes.
 local function sorted_places(sequence, sort)
@@ -77,7 +82,7 @@ local function sorted_places(sequence, sort)
   end
   local positions, keys = {}, {}
   for position = 1, sequence.last do
-    local item = sequence.at(position)
+    local item = peek(sequence, position)
     if item then
       positions[#positions + 1] = position
       keys[position] = sort_key(sort.value_of(item, position))
@@ -98,7 +103,7 @@ local function rank_after(positions, sequence, sort, cursor)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local position = positions[middle]
-    local item = sequence.at(position)
+    local item = peek(sequence, position)
     local key = item and sort_key(sort.value_of(item, position))
     if after(sort, key, position, cursor.key, cursor.position) then
       high = middle
@@ -129,24 +134,26 @@ local function traversal(sequence, sort, cursor)
 end
 
 --- Returns a page.
----@param sequence table `last`, `at(place)`; `version` and `sort_cache` to cache sorted
---- positions
+---@param sequence table `last`, `at(position)`; `peek(position)`, if an item that is only
+--- read costs less; `version` and `sort_cache` to cache sorted positions
 ---@param options table size, cursor, sort = {field, descending,
 --- value_of(item, position)}, test(item, position)
 ---@return table page items, positions, next, prev (cursors or nil)
 function M.slice(sequence, options)
   local sort, cursor, test = options.sort, options.cursor, options.test
   local positions, from, to, step = traversal(sequence, sort, cursor)
+  local look = test and sequence.peek or sequence.at
   local items, at, more = {}, {}, false
   for rank = from, to, step do
     local position = positions and positions[rank] or rank
-    local item = sequence.at(position)
+    local item = look(position)
     if item and (not test or test(item, position)) then
       if #items == options.size then
         more = true
         break
       end
-      items[#items + 1], at[#at + 1] = item, position
+      items[#items + 1] = look == sequence.at and item or sequence.at(position)
+      at[#at + 1] = position
     end
   end
   local backwards = step < 0

@@ -292,6 +292,7 @@ function M.all_of(collection)
     last = collection.last, version = collection.version,
     sort_cache = collection.sort_cache,
     at = function(position) return collection:at(position) end,
+    peek = function(position) return collection:peek(position) end,
     position_of = function(record) return record.position end,
   }
 end

@@ -84,13 +84,15 @@ ASAN = build/asan-$(LUA)
 # The sanitizers run the specs that use the core in this process. They do not run
 # specs of pure Lua code, specs in nginx, which is not sanitized, and specs that
 # measure memory or time (#memory, #time).
-UNCROSSED = spec/bench/% spec/bulk/% spec/cli/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
-  spec/nginx/% spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% \
-  spec/tools/% spec/webhook/receiver_spec.lua spec/operations/% \
-  spec/openapi/% spec/redis/fleet_spec.lua spec/redis/nginx_spec.lua \
-  spec/redis/relay_nginx_spec.lua $(patsubst %,spec/%_spec.lua, pagination/memory reference \
-  resources settings util/usage_error values/datetime values/dump values/filter \
-  values/locale)
+UNCROSSED = spec/bench/% spec/bulk/% spec/cli/% spec/csv/% spec/docs/% \
+  spec/document/% spec/gateway/% spec/metrics/status% spec/nginx/% \
+  spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% spec/tools/% \
+  spec/webhook/receiver_spec.lua spec/operations/% spec/openapi/% \
+  spec/redis/fleet_spec.lua spec/redis/nginx_spec.lua \
+  spec/redis/relay_nginx_spec.lua \
+  $(patsubst %,spec/%_spec.lua, metrics/alerts near_names pagination/memory \
+  reference resources settings util/usage_error values/datetime values/dump \
+  values/filter values/locale)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))
 

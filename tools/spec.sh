@@ -90,10 +90,14 @@ done | awk '!seen[$0]++' >"$SPEC_RUN/files"
 
 # The longest first; a file without a known time before all others, and of
 # those the ones that are known to be slow.
-slow='webhook/receiver nginx/life outbox/outbox outbox/nginx
-  core/ratelimit/budget events/track docs/examples core/http/retry
-  sandbox/sandbox nginx/timers core/http/engine gateway/gateway nginx/calls
-  transport/waiting docs/snippets nginx/unclean_connections'
+slow='cli/export/kill cli/import/scale cli/export/export outbox/nginx
+  webhook/receiver core/ratelimit/budget nginx/life tools/types
+  nginx/oauth_example bulk/bulk cli/export/download outbox/outbox
+  cli/resource docs/examples cli/export/terminal metrics/status
+  gateway/connections cli/import/rejected core/http/retry gateway/gateway
+  gateway/upstream cli/command/import core/http/engine operations/methods
+  cli/import/interrupted sandbox/sandbox events/track gateway/control
+  operations/revisions tools/words'
 awk -v slow="$slow" '
   BEGIN {
     for (n = split(slow, names); n > 0; n--)

@@ -1,3 +1,4 @@
+local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
 local folder = require "spec.support.folder"
 local json = require "klaviyo.values.json"
@@ -851,6 +852,23 @@ describe("klaviyo.outbox", function()
       assert.is_true(two:drain(20))
       assert.equal(30, two:stats().sent)
       assert.equal(30, fixture.server:stats().events.distinct)
+    end)
+
+    -- Fault: a script that only flushes did not look a second time.
+    it("send what another left, if they flush again and again", function()
+      local path = folders.new()
+      local one, two = new(path), new(path)
+      fill(one, 1, 10)
+      fill(two, 11, 11)
+      assert.is_true(two:flush())
+      one:close(0)
+      assert.is_true(two:flush())
+      assert.equal(1, two:stats().sent)
+      local clock = core.clock
+      core.clock = function() return clock() + 11 end
+      finally(function() core.clock = clock end)
+      assert.is_true(two:flush())
+      assert.equal(11, two:stats().sent)
     end)
 
     -- Fault: drain raised an error, "attempt to compare number with nil".

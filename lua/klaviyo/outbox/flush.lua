@@ -1,6 +1,7 @@
 --- Flushes an outbox: sends the file of this process, and those that other
 --- processes have left.
 
+local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
 local store_access = require "klaviyo.outbox.store_access"
 local usage_error = require "klaviyo.util.usage_error"
@@ -11,6 +12,8 @@ local sender = require "klaviyo.outbox.sender"
 local M = {}
 
 local MAIN = "main"  -- LuaJIT returns nil for the main coroutine
+
+local LOOK_EVERY = 10  -- seconds between two looks for files of other processes
 
 -- The parts of a flush.
 local FILES, STREAM = "files", "stream"
@@ -91,11 +94,18 @@ local function send_adopted(self, flush)
   return done, err
 end
 
-local function send_orphans(self, flush)
-  if not self.look then
+-- Outside nginx no timer sets `look`: each flush is a chance, but not too often.
+local function must_look(self)
+  if self.look or not store_access.in_nginx() and core.clock() >= self.next_look then
+    self.look, self.next_look = false, core.clock() + LOOK_EVERY
     return true
   end
-  self.look = false
+end
+
+local function send_orphans(self, flush)
+  if not must_look(self) then
+    return true
+  end
   for store, damage in folder.orphans(self.path,
       store_access.store_options(self, false), store_access.file_failed(self)) do
     if damage then

@@ -99,6 +99,7 @@ local CLOSE_TIMEOUT = 5
 function M.new(options)
   local self = checker.check(FIELDS, options, "outbox.new")
   self.counts, self.failures, self.look = {sent = 0, rejected = 0}, {}, true
+  self.next_look = 0  -- for files of processes that have ended, in core.clock time
   self.adopted = {}  -- open files of processes that have ended
   -- the tasks or coroutines that send; nginx may kill any, so it is weak
   self.senders = setmetatable({}, {__mode = "v"})
@@ -250,9 +251,9 @@ end
 
 -- Sending ---------------------------------------------------------------------
 
---- Sends the waiting events once; does nothing while another flush is in
---- progress. With a relay it moves them to the stream, and sends what is in the stream
---- if no other process does that.
+--- Sends the waiting events once, and every 10 seconds also those that processes that
+--- have ended left; does nothing while another flush is in progress. With a relay it moves
+--- them to the stream, and sends what is in the stream if no other process does that.
 ---@param is_over (fun(): boolean)|nil  called between batches; true ends the flush
 ---@param ending number|nil  when to end, in seconds of core.clock
 ---@return boolean|nil done

@@ -425,9 +425,9 @@ function M:enqueue(event, client) end
 ---@return klaviyo.Error|nil err
 function M:start(client) end
 
---- Sends the waiting events once; does nothing while another flush is in
---- progress. With a relay it moves them to the stream, and sends what is in the stream
---- if no other process does that.
+--- Sends the waiting events once, and every 10 seconds also those that processes that
+--- have ended left; does nothing while another flush is in progress. With a relay it moves
+--- them to the stream, and sends what is in the stream if no other process does that.
 ---@param is_over (fun(): boolean)|nil  called between batches; true ends the flush
 ---@param ending number|nil  when to end, in seconds of core.clock
 ---@return boolean|nil done

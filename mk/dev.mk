@@ -34,8 +34,9 @@ help-dev: help
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make planted              do the fuzzers find bugs that are planted?
 #: make soak LUA=luajit      three minutes at the limits, in four processes
-#: make once                 10,000 events under faults, 3,000 in an outbox:
-#:                           each is there, once; OAuth tokens are refreshed
+#: make once                 10,000 events under faults, 3,000 in an outbox, 6,000
+#:                           through Redis, with hosts that die: each is there,
+#:                           once; OAuth tokens are refreshed
 #:                           once, and survive 20 processes that are killed;
 #:                           a gateway shares a limit for a minute;
 #:                           the metrics of 100,000 calls are exact
@@ -427,12 +428,15 @@ soak: build probes
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua
 	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis.lua
 	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis_away.lua
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@$(SPEC_ENV) LUA=$(LUA) $(LUA) spec/soak/relay.lua
 
 once: build
 	@$(SPEC_ENV) $(LUA) spec/soak/once.lua
 	@$(SPEC_ENV) $(LUA) spec/soak/outbox.lua
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(SPEC_ENV) $(LUA) spec/soak/metrics.lua
+	@$(SPEC_ENV) LUA=$(LUA) $(LUA) spec/soak/relay.lua 6000
 	@OAUTH_ROUNDS=10 OAUTH_KILLS=20 $(MAKE) --no-print-directory spec \
 	  LUA=luajit SPEC='spec/oauth/nginx_spec.lua spec/oauth/crash_spec.lua'
 	@$(SPEC_ENV) $(LUA) spec/soak/fair.lua

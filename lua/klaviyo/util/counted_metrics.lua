@@ -9,6 +9,7 @@ local M = {}
 ---@field help string
 ---@field labels? string[]  names of its labels, at most two
 ---@field values? string[]  the values of its only label, which are 0 at first
+---@field second_values? integer[]  values of its second label, for which there always is room: the first one is other
 ---@field scale? number  how many units of the memory are one of the metric
 ---@field scraped? boolean  a source has it, see `source`
 ---@field later? boolean  it is not there before `declare`
@@ -38,6 +39,8 @@ M.LIST = {
     name = "klaviyo_gateway_requests_total", type = "counter",
     help = "Requests to the gateway, by connection and status of the response.",
     labels = {"connection", "status"},
+    second_values = {200, 201, 202, 204, 400, 401, 403, 404, 409, 421, 429, 499, 500,
+      502, 503, 504},
   },
   {
     name = "klaviyo_gateway_wait_seconds_total", type = "counter",

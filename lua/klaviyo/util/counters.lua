@@ -65,7 +65,7 @@ local function find(name, first, second)
   end
   local number = number_of(metric, first, second)
   if not number then
-    number = number_of(metric, M.OTHER, M.OTHER)
+    number = number_of(metric, M.OTHER, second) or number_of(metric, M.OTHER, M.OTHER)
     overflows = overflows + 1
     if overflows > MAX_OVERFLOWS then
       return number, metric.scale
@@ -155,6 +155,9 @@ local function declare(metric)
   end
   if #labels > 0 then
     number_of(metric, M.OTHER, M.OTHER)
+  end
+  for _, value in ipairs(metric.second_values or {}) do
+    number_of(metric, M.OTHER, value)
   end
 end
 

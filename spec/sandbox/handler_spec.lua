@@ -213,6 +213,15 @@ describe("the sandbox's handler", function()
       }, errors_of(document))
     end)
 
+    it("a relationship that is not one", function()
+      for _, data in ipairs {"true", "5", '"x"', "[5]", "[[]]", "[]", '{"type":5,"id":"x"}', '{"type":[],"id":"x"}'} do
+        local status, document = s:post("/api/tags", '{"data":{"type":"tag","attributes":{"name":"x"},"relationships":'
+          .. '{"tag-group":{"data":' .. data .. "}}}}")
+        assert.equal(400, status, data)
+        assert.matches("^%l+ /data/relationships/tag%-group/data", errors_of(document)[1])
+      end
+    end)
+
     it("a profile with a wrong type, wrong values and wrong names", function()
       local status, document = s:post("/api/profiles", '{"data":{"type":'
         .. '"profile","attributes":{"email":3,"fist_name":"x","location":'

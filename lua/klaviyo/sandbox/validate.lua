@@ -319,7 +319,8 @@ local function check_linked(known, data, pointer, report, exists)
       and json.kind(member) == "object" and member.data
     local list = json.kind(linked) == "array" and linked or {linked or nil}
     for i, one in ipairs(list) do
-      if type(one.id) == "string" and not exists(one.type, one.id) then
+      if json.kind(one) == "object" and type(one.id) == "string"
+          and not exists(one.type, one.id) then
         report(("%s/relationships/%s/data%s/id"):format(pointer, name,
           list == linked and "/" .. (i - 1) or ""),
           ("A %s with id '%s' does not exist."):format(

@@ -213,6 +213,16 @@ describe("the sandbox's handler", function()
       }, errors_of(document))
     end)
 
+    it("a member that can only be null", function()
+      local op = require("klaviyo.operations").revision("2026-07-15"):operation("create_form")
+      local _, response = pcall(require("klaviyo.sandbox.validate").document, op.body, json.decode [[
+        {"data": {"type": "form", "attributes": {"name": "x", "status": "draft", "ab_test": false,
+          "definition": {"versions": [{"steps": [{"columns": [{"rows": [{"blocks": [
+            {"type": "button", "action": {"type": "close", "properties": "x"}}]}]}]}]}]}}}} ]], error)
+      assert.is_table(response, response)
+      assert.equal(400, response.status)
+    end)
+
     it("a relationship that is not one", function()
       for _, data in ipairs {"true", "5", '"x"', "[5]", "[[]]", "[]", '{"type":5,"id":"x"}', '{"type":[],"id":"x"}'} do
         local status, document = s:post("/api/tags", '{"data":{"type":"tag","attributes":{"name":"x"},"relationships":'

@@ -39,6 +39,7 @@ local ACCEPTED_TYPES = {
   boolean = {boolean = true},
   object = {object = true},
   list = {array = true},
+  null = {},
 }
 
 local FORMAT = {

@@ -1,6 +1,6 @@
 -- docs/operations.md, and the examples that it names: examples/systemd (with
 -- klaviyo-nightly.timer and klaviyo-outbox.timer), examples/logrotate/klaviyo and
--- examples/container (Dockerfile, nginx.conf).
+-- examples/container (Dockerfile, nginx.conf). operations_redis_spec.lua has its commands for Redis.
 
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"

@@ -312,6 +312,31 @@ static bool add (buffer *to, int64_t number) {
 }
 
 
+static uint32_t number_of (int64_t n) {
+  return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+}
+
+
+/* Returns which limits the service has reported: a bit for each window. */
+static int64_t reported_limits (const usage *u, const bucket *b) {
+  int64_t mask = 0;
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS && !b->fixed; i++)
+    if (u->windows[i].limit != 0)
+      mask |= 1 << i;
+  return mask;
+}
+
+
+/* A host that has no response yet learns the limits that others learned. */
+static void learn_limits (usage *u, const bucket *b, const int64_t *limits) {
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS && !b->fixed; i++)
+    if (u->windows[i].limit == 0)
+      u->windows[i].limit = number_of(limits[i]);
+}
+
+
 static bool add_windows (lease *l, const usage_state *s, int64_t now,
                          buffer *to) {
   int i;
@@ -404,16 +429,12 @@ bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
       !add(to, want) || !add(to, l->hosts) || !add(to, l->was_away) ||
       !add(to, l->blocked > now ? l->blocked - now : 0) ||
       !add(to, l->epoch != 0 ? now + l->clock : 0) ||
-      !add_windows(l, &s, now, to) || !add_events(&l->sent, now, to) ||
+      !add(to, reported_limits(u, b)) || !add_windows(l, &s, now, to) ||
+      !add_events(&l->sent, now, to) ||
       !(l->tell_all ? add_history(u, &s, now, to) : add(to, 0)))
     return false;
   l->asked = now;
   return true;
-}
-
-
-static uint32_t number_of (int64_t n) {
-  return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
 }
 
 
@@ -444,6 +465,7 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
     l->blocked = 0;
   if (reply[6] > 0)
     usage_block(u, now, reply[6]);
+  learn_limits(u, b, &reply[12]);
   usage_describe(u, b, now, &s);
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     l->windows[i].used = number_of(reply[7 + i]);

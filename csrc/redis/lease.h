@@ -25,7 +25,7 @@
 #define LEASE_SIZE 1760
 
 #define LEASE_EVENTS 72
-#define LEASE_REPLY 12 /* numbers in a reply */
+#define LEASE_REPLY 15 /* numbers in a reply */
 
 #define LEASE_NEVER INT64_MAX
 

@@ -19,6 +19,7 @@ static CURLcode fake_send (CURL *easy, const void *from, size_t size,
 #define curl_easy_send(easy, from, size, n) fake_send(easy, from, size, n)
 
 #include "redis/connection.c"
+#include "redis/away.c"
 #include "redis/lease.c"
 #define finish exchange_finish
 #include "redis/exchange.c"

@@ -11,9 +11,9 @@ local T = 1700000000000
 
 -- A reply of the script. The fields: docs/scale.md, csrc/redis/lease.c.
 local function reply(fields)
-  local r = {0, 77, 0, 0, 1, 0, 0, 0, 0, 0, 0, T}
+  local r = {0, 77, 0, 0, 1, 0, 0, 0, 0, 0, 0, T, 0, 0, 0}
   local index = {status = 1, epoch = 2, granted = 3, wait = 4, hosts = 5, contended = 6,
-    blocked = 7, used = 8, index = 11}
+    blocked = 7, used = 8, index = 11, second = 13, minute = 14}
   for name, value in pairs(fields) do
     r[index[name]] = value
   end
@@ -28,7 +28,7 @@ local function words(text)
   return list
 end
 
-local NAMES = {"epoch", "report", "keep", "want", "hosts", "away", "block", "base"}
+local NAMES = {"epoch", "report", "keep", "want", "hosts", "away", "block", "base", "reported"}
 
 -- What a host asks for, by name, with its events {age, count, …} and history.
 local function ask(host, now)
@@ -36,11 +36,12 @@ local function ask(host, now)
   for i, name in ipairs(NAMES) do
     asked[name] = list[i]
   end
-  asked.counted = list[12]
-  local count = list[24]
-  asked.events = {table.unpack(list, 25, 24 + count * 2)}
-  asked.history = {table.unpack(list, 26 + count * 2, #list)}
-  assert.equal(#asked.history, list[25 + count * 2] * 3)
+  asked.counted = list[13]
+  local count = list[25]
+  asked.limit = list[11]
+  asked.events = {table.unpack(list, 26, 25 + count * 2)}
+  asked.history = {table.unpack(list, 27 + count * 2, #list)}
+  assert.equal(#asked.history, list[26 + count * 2] * 3)
   return asked
 end
 
@@ -64,7 +65,7 @@ describe("a lease", function()
     assert.equal(1, host:wait(T))
     assert.equal(0, host:due(T))
     assert.same({epoch = 0, report = 1, keep = 0, want = 1, hosts = 0, away = 0,
-      block = 0, base = 0, counted = -1, events = {}, history = {}}, ask(host, T))
+      block = 0, base = 0, reported = 0, limit = 10, counted = -1, events = {}, history = {}}, ask(host, T))
     assert.equal(50, host:due(T + 10)) -- the process that asked may be dead
     assert.equal(1, host:wait(T + 10))
     assert.equal(0, host:due(T + 60))
@@ -234,6 +235,16 @@ describe("a lease", function()
     assert.equal(0, host:wait(T + 12)) -- the requests of other hosts, not of others
     host:learn(T + 20, 10, 1, 3, 1)
     assert.equal(-1, ask(host, T + 280).counted) -- it is too old
+  end)
+
+  it("learns the limits that other hosts learned, until it has a response", function()
+    local host = leased(2, {second = 20, minute = 200})
+    local asked = ask(host, T + 5)
+    assert.equal(20, asked.limit)
+    assert.equal(3, asked.reported)
+    host:learn(T + 6, 30, 1, 3, 1)
+    host:answer(T + 5, T + 7, reply {second = 20})
+    assert.equal(30, ask(host, T + 8).limit)
   end)
 
   it("blocks when the service blocked another host", function()

@@ -65,7 +65,7 @@ local function check(name, open)
       o = o or {}
       reports = reports + 1
       local list = {o.epoch or 0, o.report or reports, o.keep or 0, o.want or 0,
-        o.hosts or 0, o.away or 0, o.block or 0, o.base or 0}
+        o.hosts or 0, o.away or 0, o.block or 0, o.base or 0, o.reported or 0}
       for i = 1, 3 do
         for _, n in ipairs {({1000, 60000, 86400000})[i], (o.limits or {10, 0, 0})[i],
             (o.own or {0, 0, 0})[i], o.counted and i == 1 and o.counted or -1,
@@ -86,7 +86,8 @@ local function check(name, open)
       end
       local r = redis:exchange("{b}", host, table.concat(list, " "))
       return {status = r[1], epoch = r[2], granted = r[3], wait = r[4], hosts = r[5],
-        contended = r[6], blocked = r[7], used = r[8], index = r[11], now = r[12]}
+        contended = r[6], blocked = r[7], used = r[8], index = r[11], now = r[12],
+        limit = r[13]}
     end
 
     local function at(ms)
@@ -95,7 +96,7 @@ local function check(name, open)
 
     it("gives what is left, and counts it as held", function()
       assert.same({status = 0, epoch = T, granted = 4, wait = 0, hosts = 1, contended = 0,
-        blocked = 0, used = 4, index = 0, now = T}, exchange("a", {want = 4}))
+        blocked = 0, used = 4, index = 0, now = T, limit = 0}, exchange("a", {want = 4}))
       assert.equal(6, exchange("a", {want = 50, keep = 4}).granted)
       local none = exchange("a", {want = 1, keep = 10})
       assert.equal(0, none.granted)
@@ -266,6 +267,15 @@ local function check(name, open)
       assert.equal(3, exchange("a").used)
       at(800)
       assert.equal(6, exchange("a", {counted = 6}).used)
+    end)
+
+    it("knows the limits that the service reported to any host", function()
+      exchange("a", {limits = {30, 0, 50}, reported = 5, events = {{0, 5}}})
+      local b = exchange("b", {limits = {10, 100, 0}, want = 100})
+      assert.equal(30, b.limit)
+      assert.equal(6, b.granted)
+      exchange("a", {limits = {8, 0, 50}, reported = 5})
+      assert.equal(8, exchange("b", {limits = {10, 100, 0}}).limit)
     end)
 
     it("gives equal parts after it was away", function()

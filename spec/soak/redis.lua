@@ -87,7 +87,7 @@ local function day(name)
   return name, function()
     local limit, second = 600, 75
     redis_fleet.with({windows = {{1000, second}, MINUTE, {DAY, limit}},
-      operation = "get_profiles", concurrency = 5, seconds = 20}, function(fleet)
+      operation = "create_list", concurrency = 5, seconds = 20}, function(fleet)
       describe(fleet, name)
       fleet:add_redis()
       fleet:start(1)

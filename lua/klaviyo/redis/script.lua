@@ -29,16 +29,11 @@ end
 local known, report, keep, want = argument(), argument(), argument(), argument()
 local hosts_before, was_away, block = argument(), argument(), argument()
 local base = argument() -- the time of ages, as the host estimates it; 0: now
-local rings = {}
-local has_own = false
+local reported = argument() -- which limits are as the service reported them
+local all_rings = {}
 for i = 1, 3 do
-  local ring = {index = i, length = argument(), limit = argument(), own = argument(),
-    counted = argument(), reset = argument()}
-  ring.width = ceil(ring.length / SLOTS)
-  if ring.limit > 0 then
-    rings[#rings + 1] = ring
-    has_own = has_own or ring.own > 0
-  end
+  all_rings[i] = {index = i, length = argument(), limit = argument(), own = argument(),
+    counted = argument(), reset = argument(), is_reported = floor(reported / 2 ^ (i - 1)) % 2 == 1}
 end
 
 -- {time ago in milliseconds, count, number of the window | nil for all}
@@ -54,14 +49,30 @@ local events, history = list(false), list(true)
 
 local names = {"epoch", "now", "shift", "grace", "blocked", "held", "h:" .. host,
   "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host}
-for _, ring in ipairs(rings) do
-  for _, name in ipairs {"head", "sum", "others", "until", "peak", "earlier"} do
+for _, ring in ipairs(all_rings) do
+  for _, name in ipairs {"head", "sum", "others", "until", "peak", "earlier", "limit"} do
     names[#names + 1] = ring.length .. ":" .. name
   end
 end
 local values = call("HMGET", state, unpack(names))
 local function value(i)
   return tonumber(values[i] or 0)
+end
+
+-- a limit that the service reported to any host is that of all
+local rings = {}
+local has_own = false
+for i, ring in ipairs(all_rings) do
+  ring.first = 12 + (i - 1) * 7
+  ring.reported = ring.is_reported and ring.limit or value(ring.first + 7)
+  if ring.reported > 0 then
+    ring.limit = ring.reported
+  end
+  ring.width = ceil(ring.length / SLOTS)
+  if ring.limit > 0 then
+    rings[#rings + 1] = ring
+    has_own = has_own or ring.own > 0
+  end
 end
 
 -- the time of this count does not go back
@@ -78,7 +89,7 @@ end
 
 local epoch = value(1)
 if known ~= 0 and known ~= epoch and has_own and #history == 0 then
-  return {1, epoch, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} -- what did this host use?
+  return {1, epoch, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} -- what did this host use?
 elseif epoch == 0 then
   epoch = max(now, known + 1)
 end
@@ -186,8 +197,8 @@ local function time_to_leave(ring, surplus)
   return ring.length * max(1, (surplus - sum) / ring.limit)
 end
 
-for i, ring in ipairs(rings) do
-  local first = 12 + (i - 1) * 6
+for _, ring in ipairs(rings) do
+  local first = ring.first
   ring.head, ring.sum = value(first + 1), value(first + 2)
   ring.others, ring.others_until = value(first + 3), value(first + 4)
   ring.peak, ring.earlier = value(first + 5), value(first + 6)
@@ -348,16 +359,17 @@ if not values[1] then
 end
 local longest = SEEN_MS
 local reply = {0, epoch, granted, wait, hosts, is_contended and 1 or 0,
-  max(0, blocked - now), 0, 0, 0, index, now}
+  max(0, blocked - now), 0, 0, 0, index, now, 0, 0, 0}
 for _, ring in ipairs(rings) do
   for name, number in pairs {head = ring.head, sum = ring.sum, others = ring.others,
-      ["until"] = ring.others_until, earlier = ring.earlier,
+      ["until"] = ring.others_until, earlier = ring.earlier, limit = ring.reported,
       peak = max(ring.peak, ring.used - ring.others + granted)} do
     fields[#fields + 1] = ring.length .. ":" .. name
     fields[#fields + 1] = number
   end
   longest = max(longest, ring.length)
   reply[7 + ring.index] = ring.used + granted
+  reply[12 + ring.index] = ring.reported
 end
 call("HSET", state, unpack(fields))
 for _, key in ipairs(KEYS) do

@@ -169,6 +169,16 @@ bool call_is_done (call *c) {
 }
 
 
+void call_check_fork (call *c) {
+  void *loop;
+  if (c->generation == generation || c->queue != NULL)
+    return;
+  loop = calls_core->offer(calls_kind());
+  if (call_is_done(c) && c->announced && loop != NULL)
+    calls_core->announce(loop, c->serial);
+}
+
+
 long call_announce (call *c) {
   if (c->queue == NULL)
     c->announced = true;

@@ -57,6 +57,7 @@ typedef struct call {
   int state;
   int tries;      /* to connect */
   bool continues; /* it is not the first part */
+  bool expired;   /* the next part would come too late */
   int64_t deadline;
   struct call *next;
 } call;
@@ -81,6 +82,10 @@ void call_release (call *c);
 ** its time is over. */
 void call_submit (call *c);
 bool call_is_done (call *c);
+
+/* In a forked child: announces a call from before the fork, which fails there.
+** Callers that wait for an announcement call it from time to time. */
+void call_check_fork (call *c);
 
 /* Makes the loop announce the serial, which is returned. */
 long call_announce (call *c);

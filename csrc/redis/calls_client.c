@@ -21,10 +21,11 @@
 
 static void append (calls_client *cl, call *c) {
   caller *k = c->caller;
+  bool is_listed = c->state == CALL_PAUSED && !c->expired;
   c->tries = 0;
-  c->continues = c->state == CALL_PAUSED && k->first == c;
+  c->continues = c->state == CALL_PAUSED;
   c->state = CALL_QUEUED;
-  if (c->continues) { /* the next part: it is in the list already */
+  if (is_listed) { /* the part before was the first call */
     call_release(c);
     return;
   }
@@ -47,6 +48,13 @@ static void extract (caller *k, call **at) {
   if (c->next == NULL)
     k->last = at;
   call_release(c);
+}
+
+
+/* Removes a call whose next part is not there. */
+static void drop_paused (caller *k, call **at) {
+  (*at)->expired = true;
+  extract(k, at);
 }
 
 
@@ -179,6 +187,10 @@ static void connect_for (calls_client *cl, caller *k, call *c) {
 
 static void send_first (calls_client *cl, caller *k) {
   call *c = k->first;
+  if (c->expired) {
+    fail(cl, &k->first, CALL_TIMEOUT, "the next part was sent too late");
+    return;
+  }
   if (connection_is_ready(k->connection))
     run_connection(cl, k); /* the server may have closed it meanwhile */
   if (k->first != c)
@@ -205,7 +217,7 @@ static void remove_cancelled (calls_client *cl, caller *k) {
   while (*at != NULL) {
     call *c = *at;
     if (is_cancelled(c) && c->state == CALL_PAUSED)
-      extract(k, at);
+      drop_paused(k, at);
     else if (!is_cancelled(c) || c->state != CALL_QUEUED ||
              !fail(cl, at, CALL_CANCELLED, "cancelled"))
       at = &c->next;
@@ -228,12 +240,13 @@ static void check_time (calls_client *cl, caller *k, int64_t now) {
     bool sent = c->state == CALL_SENT;
     bool is_stuck = sent || !connection_is_ready(k->connection);
     const char *why = reason_of(k, sent);
-    if (c->state == CALL_PAUSED || now < c->deadline ||
-        !fail(cl, at, CALL_TIMEOUT, why)) {
+    if (now < c->deadline)
       at = &c->next;
-      continue;
-    }
-    if (is_stuck)
+    else if (c->state == CALL_PAUSED)
+      drop_paused(k, at); /* its task may never continue */
+    else if (!fail(cl, at, CALL_TIMEOUT, why))
+      at = &c->next;
+    else if (is_stuck)
       connection_close(k->connection, why);
   }
 }
@@ -243,7 +256,7 @@ static void close_caller (calls_client *cl, caller *k) {
   while (k->first != NULL)
     if (k->first->state == CALL_PAUSED ||
         !fail(cl, &k->first, CALL_CLOSED, "the connection was closed"))
-      extract(k, &k->first);
+      drop_paused(k, &k->first);
   if (k->fd >= 0)
     calls_core->unwatch(cl->loop, k->fd);
   k->fd = -1;
@@ -280,7 +293,7 @@ static int64_t due_of (const caller *k, bool watched, int64_t now) {
   int64_t due = CLOCK_NEVER;
   const call *c;
   for (c = k->first; c != NULL; c = c->next)
-    if (c->state != CALL_PAUSED && c->deadline < due)
+    if (c->deadline < due)
       due = c->deadline;
   if (k->connection != NULL && connection_is_connecting(k->connection))
     return now + CONNECTING_MS;

@@ -288,9 +288,10 @@ static int l_ticket_wait (lua_State *L) {
 }
 
 
-/* ticket:waits(). Commands wait for no time. */
+/* ticket:waits(). Commands wait for no time. The scheduler calls this from time
+** to time. */
 static int l_ticket_waits (lua_State *L) {
-  check_ticket(L);
+  call_check_fork(check_ticket(L));
   return 0;
 }
 

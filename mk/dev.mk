@@ -89,8 +89,7 @@ UNCROSSED = spec/bench/% spec/bulk/% spec/cli/% spec/csv/% spec/docs/% \
   spec/document/% spec/gateway/% spec/metrics/status% spec/nginx/% \
   spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% spec/tools/% \
   spec/webhook/receiver_spec.lua spec/operations/% spec/openapi/% \
-  spec/redis/fleet_spec.lua spec/redis/nginx_spec.lua \
-  spec/redis/relay_nginx_spec.lua \
+  spec/redis/fleet_spec.lua spec/redis/%nginx_spec.lua \
   $(patsubst %,spec/%_spec.lua, metrics/alerts near_names pagination/memory \
   reference resources settings util/usage_error values/datetime values/dump \
   values/filter values/locale)

@@ -155,7 +155,7 @@ void call_release (call *c) {
 
 void call_set_failure (call *c, call_failure failure, const char *problem) {
   c->failure = failure;
-  snprintf(c->problem, sizeof(c->problem), "%s", problem);
+  (void)snprintf(c->problem, sizeof(c->problem), "%s", problem);
 }
 
 

@@ -240,11 +240,10 @@ static void check_time (calls_client *cl, caller *k, int64_t now) {
     bool sent = c->state == CALL_SENT;
     bool is_stuck = sent || !connection_is_ready(k->connection);
     const char *why = reason_of(k, sent);
-    if (now < c->deadline)
-      at = &c->next;
-    else if (c->state == CALL_PAUSED)
+    bool over = now >= c->deadline;
+    if (over && c->state == CALL_PAUSED)
       drop_paused(k, at); /* its task may never continue */
-    else if (!fail(cl, at, CALL_TIMEOUT, why))
+    else if (!over || !fail(cl, at, CALL_TIMEOUT, why))
       at = &c->next;
     else if (is_stuck)
       connection_close(k->connection, why);

@@ -17,7 +17,7 @@
 #define MAX_ELEMENTS 4096               /* of a list in a reply */
 #define MAX_REPLY ((size_t)1024 * 1024) /* bytes */
 #define MAX_PRIMARY 300
-#define MAX_IDLE_ROOM (1024 * 1024) /* bytes that the output keeps */
+#define MAX_IDLE_ROOM ((size_t)1024 * 1024) /* bytes that the output keeps */
 
 typedef enum connection_state {
   CLOSED,

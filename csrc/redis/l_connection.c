@@ -149,7 +149,7 @@ static void add_word (lua_State *L, buffer *b, int command) {
                command, luaL_typename(L, -1));
   if (size > MAX_COMMAND || b->size > MAX_COMMAND + PART_BYTES)
     luaL_error(L, "command %d is longer than 64 MB", command);
-  snprintf(head, sizeof(head), "$%zu\r\n", size);
+  (void)snprintf(head, sizeof(head), "$%zu\r\n", size);
   if (!buffer_add_text(b, head) || !buffer_add(b, text, size) ||
       !buffer_add_text(b, "\r\n"))
     no_memory(L);
@@ -166,7 +166,7 @@ static void add_command (lua_State *L, buffer *b, int number) {
   count = (int)length(L, -1);
   if (count == 0)
     luaL_error(L, "command %d has no words", number);
-  snprintf(head, sizeof(head), "*%d\r\n", count);
+  (void)snprintf(head, sizeof(head), "*%d\r\n", count);
   if (!buffer_add_text(b, head))
     no_memory(L);
   for (i = 1; i <= count; i++) {
@@ -313,6 +313,7 @@ static int l_ticket_close (lua_State *L) {
 ** Replies
 ** ======================================================= */
 
+/* hiredis bounds how deep a reply may be. NOLINTNEXTLINE(misc-no-recursion) */
 static void push_reply (lua_State *L, const redisReply *r) {
   size_t i;
   luaL_checkstack(L, 4, "a reply has too many levels");

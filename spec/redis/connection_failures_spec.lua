@@ -176,7 +176,7 @@ describe("a connection to what is not a working Redis", function()
     assert.matches("node of a Redis Cluster", err.message)
   end)
 
-  it("is not waited for while its name is resolved", function()
+  it("is not waited for while its name is resolved #time", function()
     local path = assert(package.searchpath("klaviyo.core", package.cpath))
       :gsub("klaviyo/core%.so$", "spec_slow_names.so")
     local file = io.open(path)

@@ -234,7 +234,7 @@ describe("a connection to Redis", function()
     one:close()
   end)
 
-  it("sends a list of 100,000 commands in little memory", function()
+  it("sends a list of 100,000 commands in little memory #memory", function()
     local c = connection.new(own.url)
     c:call("PING")
     local value, list = ("x"):rep(1000), {}

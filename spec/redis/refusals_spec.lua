@@ -105,7 +105,7 @@ describe("limits on Redis", function()
     assert(redis_hosts.call_until_shared(clients[1], own))
   end)
 
-  it("are not waited for while the name of Redis is resolved", function()
+  it("are not waited for while the name of Redis is resolved #time", function()
     local path = assert(package.searchpath("klaviyo.core", package.cpath))
       :gsub("klaviyo/core%.so$", "spec_slow_names.so")
     local file = io.open(path)

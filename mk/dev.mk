@@ -99,7 +99,8 @@ ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
 RACES = -fsanitize=thread -fno-omit-frame-pointer
 TSAN = build/tsan-$(LUA)
 TSAN_SPEC = $(or $(SPEC),spec/core/http/loop_thread_spec.lua \
-  spec/core/metrics/threads_spec.lua spec/redis/loop_thread_spec.lua)
+  spec/core/metrics/threads_spec.lua spec/redis/loop_thread_spec.lua \
+  spec/redis/connection_thread_spec.lua)
 
 # The core as it is built on other systems than Linux.
 PORTABLE = build/portable-$(LUA)

@@ -277,7 +277,7 @@ void call_submit (call *c) {
     why = "not enough memory";
   if (why == NULL) {
     c->serial = calls_core->new_serial();
-    c->deadline = clock_deadline(c->ms);
+    c->submitted = clock_ms();
     __atomic_store_n(&c->done, false, __ATOMIC_RELEASE);
     post(c);
   }

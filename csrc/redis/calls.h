@@ -50,6 +50,7 @@ typedef struct call {
   caller *caller; /* a reference */
   int references;
   bool done, cancelled, announced; /* done and cancelled are atomic */
+  int64_t submitted;               /* by clock_ms */
   long serial;
   long generation;
   struct call *next_posted;

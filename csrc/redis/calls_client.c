@@ -23,6 +23,7 @@ static void append (calls_client *cl, call *c) {
   caller *k = c->caller;
   bool is_listed = c->state == CALL_PAUSED && !c->expired;
   c->tries = 0;
+  c->deadline = c->submitted + c->ms;
   c->continues = c->state == CALL_PAUSED;
   c->state = CALL_QUEUED;
   if (is_listed) { /* the part before was the first call */

@@ -1,33 +1,15 @@
 -- tools/imports.lua accepts this tree, and finds planted errors.
 
 local script = require "spec.support.script"
-local shell = require "klaviyo.sandbox.shell"
+local source_tree = require "spec.support.source_tree"
 
 describe("tools/imports.lua", function()
-  local dir, root
-
-  setup(function()
-    local _, here = shell.run("pwd -P")
-    root = here:gsub("%s+$", "")
-  end)
-
-  before_each(function()
-    local _, path = shell.run("mktemp -d")
-    dir = path:gsub("%s+$", "")
-    assert(shell.run("git init -q " .. dir))
-  end)
-
-  after_each(function()
-    shell.run("rm -rf " .. dir)
-  end)
+  local tree = source_tree.here(before_each, after_each)
 
   -- Runs the tool on a tree with these files.
   local function check(files)
-    for name, text in pairs(files) do
-      assert(shell.run(("mkdir -p %s/$(dirname %s)"):format(dir, name)))
-      shell.write(dir .. "/" .. name, text)
-    end
-    return script.shell(("cd %s && lua5.4 %s/tools/imports.lua"):format(dir, script.quote(root)))
+    tree:write(files)
+    return tree:run "tools/imports.lua"
   end
 
   it("accepts this tree", function()

@@ -1,30 +1,15 @@
 -- tools/style.lua accepts the tree as it is, and finds what is planted.
 
 local script = require "spec.support.script"
-local shell = require "klaviyo.sandbox.shell"
+local source_tree = require "spec.support.source_tree"
 
 describe("tools/style.lua", function()
-  local dir, root
-
-  setup(function()
-    local _, here = shell.run("pwd -P")
-    root = here:gsub("%s+$", "")
-  end)
-
-  before_each(function()
-    local _, path = shell.run("mktemp -d")
-    dir = path:gsub("%s+$", "")
-    assert(shell.run("git init -q " .. dir .. " && mkdir -p " .. dir .. "/lua/klaviyo " .. dir .. "/spec"))
-  end)
-
-  after_each(function()
-    shell.run("rm -rf " .. dir)
-  end)
+  local tree = source_tree.here(before_each, after_each)
 
   -- Runs the tool on a tree of one file.
   local function check(text, name)
-    shell.write(dir .. "/" .. (name or "lua/klaviyo/a.lua"), text)
-    return script.shell(("cd %s && lua5.4 %s/tools/style.lua"):format(dir, script.quote(root)))
+    tree:write {[name or "lua/klaviyo/a.lua"] = text}
+    return tree:run "tools/style.lua"
   end
 
   it("accepts the tree as it is", function()

@@ -2,36 +2,21 @@
 
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
+local source_tree = require "spec.support.source_tree"
 
 describe("tools/words.lua", function()
-  local dir, root
-
-  setup(function()
-    local _, here = shell.run("pwd -P")
-    root = here:gsub("%s+$", "")
-  end)
+  local tree = source_tree.here(before_each, after_each)
 
   before_each(function()
-    local _, path = shell.run("mktemp -d")
-    dir = path:gsub("%s+$", "")
-    assert(shell.run("git init -q " .. dir))
     -- the tool is copied without its exceptions: the tree of a spec needs none
     local text = shell.read("tools/words.lua"):gsub("local EXCEPTIONS = {\n.-\n}\n", "local EXCEPTIONS = {}\n")
-    shell.write(dir .. "/words.lua", text)
-    shell.write(dir .. "/.gitignore", "words.lua\n")
-  end)
-
-  after_each(function()
-    shell.run("rm -rf " .. dir)
+    tree:write {["words.lua"] = text, [".gitignore"] = "words.lua\n"}
   end)
 
   -- Runs the tool on a tree with these files.
   local function check(files)
-    for name, text in pairs(files) do
-      assert(shell.run(("mkdir -p %s/$(dirname %s)"):format(dir, name)))
-      shell.write(dir .. "/" .. name, text)
-    end
-    return script.shell(("cd %s && LUA_PATH='%s/tools/?.lua' lua5.4 words.lua"):format(dir, root))
+    tree:write(files)
+    return script.shell(("cd %s && LUA_PATH='%s/tools/?.lua' lua5.4 words.lua"):format(tree.dir, tree.root))
   end
 
   it("accepts this tree", function()
@@ -94,8 +79,8 @@ describe("tools/words.lua", function()
   end)
 
   it("finds an exception that is not needed", function()
-    local text = shell.read(dir .. "/words.lua")
-    shell.write(dir .. "/words.lua", (text:gsub("local EXCEPTIONS = {}",
+    local text = shell.read(tree.dir .. "/words.lua")
+    shell.write(tree.dir .. "/words.lua", (text:gsub("local EXCEPTIONS = {}",
       'local EXCEPTIONS = {{"a.lua", "flight", "a name"}, {"b.lua", "x", "none"}}')))
     local output, status = check {["a.lua"] = "local flight = 1\n"}
     assert.equal(1, status)

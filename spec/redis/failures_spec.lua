@@ -104,8 +104,11 @@ describe("limits on Redis", function()
       end
       call(clients[1])
       assert.equal(4, count(statuses, 200))
-      assert.equal(1, #warnings, table.concat(warnings, "\n"))
-      assert.matches(code, warnings[1])
+      local named = 0 -- on a busy machine a reply may be late, which is a warning, too
+      for _, text in ipairs(warnings) do
+        named = named + (text:find(code, 1, true) and 1 or 0)
+      end
+      assert.equal(1, named, table.concat(warnings, "\n"))
     end
   end)
 

@@ -1,4 +1,5 @@
 -- An outbox whose events go through a stream of a Redis, which the spec starts.
+local core = require "klaviyo.core"
 local found = pcall(require, "klaviyo.redis.stream")
 local missing = not found and "libhiredis-dev is not installed"
   or require("spec.support.redis_server").missing()
@@ -492,6 +493,34 @@ describe("an outbox with a relay", function()
       boxes.redis:start()
       assert.is_true(box:drain(10))
       assert.same({20, 20, 1}, {counts().received, counts().distinct, #boxes.warnings})
+    end)
+
+    -- Fault: a restart was two warnings, and a stream that is full again and again many.
+    it("is away again, warns once a minute at most", function()
+      local box = new()
+      local clock, now = core.clock, 0
+      core.clock = function() return clock() + now end
+      finally(function() core.clock = clock end)
+      fill(box, 1, 10)
+      boxes.redis:stop("KILL")
+      fail(box)
+      boxes.redis:start()
+      assert.is_true(box:drain(10))
+      local function fail_loading()
+        fill(box, 11, 11)
+        local connection = box.relay.stream.connection
+        connection.call = function()
+          return nil, {kind = "redis", code = "LOADING", message = "LOADING Redis is loading"}
+        end
+        local err = fail(box)
+        connection.call = nil
+        assert.equal("transport", err.kind)
+        assert.is_true(box:drain(10))
+        return #boxes.warnings
+      end
+      assert.equal(1, fail_loading())
+      now = 61
+      assert.equal(2, fail_loading())
     end)
 
     it("is killed before it has acknowledged them, keeps them in the file", function()

@@ -2,6 +2,7 @@
 --- whichever host put it there. What it asks of a stream is in klaviyo.redis.stream.
 
 local auth = require "klaviyo.auth.auth"
+local core = require "klaviyo.core"
 local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local hidden = require "klaviyo.util.hidden"
@@ -39,6 +40,12 @@ local LASTING = {
   WRONGPASS = true, NOAUTH = true, NOPERM = true,
 }
 
+-- Errors of a Redis that starts, or that lost its primary: it is away.
+local AWAY = {LOADING = true, MASTERDOWN = true}
+
+-- Seconds after a warning in which the same problem is not given as one again.
+local WARN_EVERY = 60
+
 -- The code of the error that the stream has as many events as it may.
 local FULL = "full"
 
@@ -59,7 +66,7 @@ function M.new(options)
   return setmetatable({
     streams = streams, url = hidden(options.url), name = options.name, max = options.max,
     max_rejected = options.max_rejected, claim_after = options.claim_after,
-    warn = options.warn, relayed = 0, failures = 0, problems = {},
+    warn = options.warn, relayed = 0, failures = 0, problems = {}, warned = {},
   }, Relay)
 end
 
@@ -71,7 +78,7 @@ end
 -- Problems ----------------------------------------------------------------------
 
 -- Returns the error for a failure of the stream, and gives each kind of problem as one
--- warning until it has passed. `part` is what failed: "move" or "send".
+-- warning until it has passed, and once a minute if it comes again. `part` is what failed: "move" or "send".
 local function problem(self, part, err)
   local lasting = err.code and LASTING[err.code]
   local why = type(lasting) == "string" and lasting:format(self.name) or err.message
@@ -80,11 +87,13 @@ local function problem(self, part, err)
     code = err.code, message = ("outbox: the stream %s cannot be used (%s); events that are "
       .. "not in it stay in the file"):format(self.name, why),
   }
-  local kind = err.code or "away"
-  local problems = self.problems
+  local kind = err.code and not AWAY[err.code] and err.code or "away"
+  local problems, now = self.problems, core.clock()
   local is_known = problems.move == kind or problems.send == kind
+    or now < (self.warned[kind] or -math.huge) + WARN_EVERY
   problems[part] = kind
   if not is_known then
+    self.warned[kind] = now
     self.warn(made.message)
   end
   reported[made] = true

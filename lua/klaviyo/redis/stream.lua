@@ -57,7 +57,7 @@ function M.new(options)
     max_rejected = ("%.0f"):format(math.min(options.max_rejected, 2 ^ 53)),
     claim_after = ("%.0f"):format(math.max(options.claim_after * 1000, 1)),
     turn_time = ("%.0f"):format(math.max(options.turn * 1000, 1)),
-    count = 100, claimed = 0,
+    count = 100, claimed = 0, is_unsure = false,
   }, Stream)
 end
 
@@ -145,6 +145,7 @@ end
 local function entries_of(self, replies, err, deliveries)
   if replies == nil then
     adapt(self, nil)
+    self.is_unsure = true  -- Redis may have given entries
     return nil, err
   end
   local list = {}
@@ -214,6 +215,36 @@ local function read(self)
   return entries, failure
 end
 
+-- Returns entries that this consumer has for Redis, but which it did not get, because
+-- the connection failed or Redis did not reply in time. Others, which came later, must
+-- not be sent before them.
+local function take_lost(self, is_mine)
+  local own, err = self.connection:call("XPENDING", self.key, GROUP, "-", "+",
+    tostring(MAX_COUNT * 2), self.consumer)
+  if not own then
+    return nil, err
+  end
+  local before, is_found, deliveries = "0", false, {}
+  for _, one in ipairs(own) do
+    deliveries[one[1]] = one[4]
+    is_found = is_found or not is_mine(one[1])
+    before = is_found and before or one[1]
+  end
+  local entries = {}
+  if is_found then
+    local reply
+    reply, err = self.connection:call("XREADGROUP", "GROUP", GROUP, self.consumer, "COUNT",
+      ("%d"):format(self.count), "STREAMS", self.key, before)
+    entries, err = entries_of(self, reply and reply[1][2] or reply, err, deliveries)
+  end
+  local lost = entries and {}
+  for _, entry in ipairs(entries or {}) do
+    lost[#lost + 1] = not is_mine(entry.key) and entry or nil
+  end
+  self.is_unsure = not lost or #lost > 0
+  return lost, err
+end
+
 --- Takes some entries, which no other consumer gets before they were left, or not
 --- removed for `claim_after`. The caller must have the turn.
 ---
@@ -224,6 +255,12 @@ end
 ---  payload =}; revision and payload are nil if it is not of an outbox
 ---@return klaviyo.Error|nil err
 function Stream:take(is_mine)
+  if self.is_unsure then
+    local lost, err = take_lost(self, is_mine)
+    if not lost or #lost > 0 then
+      return lost, err
+    end
+  end
   local list, isolated = {}, {}
   if self.pending > 0 then
     local err

@@ -430,6 +430,7 @@ soak: build probes
 	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis_away.lua
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(SPEC_ENV) LUA=$(LUA) $(LUA) spec/soak/relay.lua
+	@$(SPEC_ENV) LUA=$(LUA) $(LUA) spec/soak/relay_away.lua
 
 once: build
 	@$(SPEC_ENV) $(LUA) spec/soak/once.lua

@@ -113,7 +113,7 @@ http {
           take(profile.email or profile.external_id, event.attributes)
         end
       end
-      if happens "cut" then
+      if happens "silent" then
         return ngx.exit(444)
       end
       ngx.exit(202)
@@ -178,7 +178,7 @@ function Server:received()
   return counts
 end
 
---- Sets faults of all following requests: `limited`, `failed` and `cut` are the parts of
+--- Sets faults of all following requests: `limited`, `failed` and `silent` are the parts of
 --- requests that get a 429, a 503, or no response once they took effect; `seconds` is
 --- how long a response takes.
 ---@param faults table<string, number>|nil  nil: none

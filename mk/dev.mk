@@ -8,7 +8,7 @@ SPEC     =
   lint warnings check cross fuzz planted collector coverage dist deb \
   deb-setup readme revision revisions-check contract reference types bench \
   bench-setup json-suite \
-  bench-page bench-scale cli-scale soak once status-picture
+  bench-page bench-scale bench-unchanged cli-scale soak once status-picture
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -54,6 +54,9 @@ help-dev: help
 #: make bench                measure calls, also of libcurl and other clients
 #:                           ROUNDS=5; BASE=docs/benchmarks.json: what changed
 #:                           since; BEFORE=COMMIT: also that build in nginx
+#: make bench-unchanged BEFORE=COMMIT   is the library as small and as fast as at
+#:                           that commit, for who does not use the other rocks?
+#:                           size, and instructions as valgrind counts them
 #: make bench-page           write docs/benchmarks.md again from its .json
 #: make bench-scale          iterate over 1,000,000 profiles and import as many:
 #:                           do memory and time stay constant?
@@ -403,6 +406,9 @@ bench: $(BARE)
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(MAKE) --no-print-directory -s build LUA=lua5.4
 	@ROUNDS='$(ROUNDS)' BASE='$(BASE)' BEFORE='$(BEFORE)' ./bench/run.sh
+
+bench-unchanged:
+	@BEFORE='$(BEFORE)' ./bench/unchanged.sh
 
 bench-page: build
 	@$(ENV) lua5.4 bench/page.lua

@@ -55,8 +55,8 @@ help-dev: help
 #:                           ROUNDS=5; BASE=docs/benchmarks.json: what changed
 #:                           since; BEFORE=COMMIT: also that build in nginx
 #: make bench-unchanged BEFORE=COMMIT   is the library as small and as fast as at
-#:                           that commit, for who does not use the other rocks?
-#:                           size, and instructions as valgrind counts them
+#:                           that commit, without the other rocks? its size, and
+#:                           instructions as valgrind counts them
 #: make bench-page           write docs/benchmarks.md again from its .json
 #: make bench-scale          iterate over 1,000,000 profiles and import as many:
 #:                           do memory and time stay constant?

@@ -35,6 +35,10 @@ describe("the command klaviyo", function()
     assert.truthy(cli.call({"evnts"}).err:find('did you mean "events"?', 1, true))
   end)
 
+  it("passes no command to the terminal in a message", function()
+    assert.truthy(cli.call({"auth\27[31m\194\15531mx"}).err:find('unknown command "auth [31m 31mx"', 1, true))
+  end)
+
   it("has the exit status 4 without a key, 5 if nothing answers", function()
     assert.equal(4, cli.call({"auth", "status"}).status)
     local env = {KLAVIYO_API_KEY = "pk_a", KLAVIYO_BASE_URL = "http://127.0.0.1:1"}

@@ -178,6 +178,7 @@ describe("JSON", function()
       .. '"z": null,\n    "y": 12345678901234567890\n  }\n}', pretty.json(text))
     assert.equal('"a"', pretty.json '"a"')
     assert.equal("", pretty.json "")
+    assert.equal('"\\u0080\\u009f\194\160\195\155"', pretty.json '"\194\128\194\159\194\160\195\155"')
     assert.equal(text, (pretty.json(text, {colour = true}):gsub("\27%[%d*m", ""):gsub("\n *", ""):gsub('": ', '":')))
   end)
 

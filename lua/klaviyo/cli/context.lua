@@ -107,7 +107,7 @@ function Context:flush()
 end
 
 local function one_line(text)
-  return (text:gsub("[%c%s]+", " "))
+  return (text:gsub("[%c%s]+", " "):gsub("\194[\128-\159]", " "))
 end
 
 -- Removes the line of a progress bar: it is drawn again later.

@@ -20,6 +20,13 @@ end
 local COLOURS = {key = "\27[34m", string = "\27[32m", other = "\27[33m"}
 local PLAIN = "\27[0m"
 
+-- A terminal takes the characters from U+0080 to U+009F for commands.
+local function escaped(text)
+  return (text:gsub("\194([\128-\159])", function(byte)
+    return ("\\u%04x"):format(byte:byte())
+  end))
+end
+
 local function painted(text, kind, has_colour)
   return has_colour and COLOURS[kind] .. text .. PLAIN or text
 end
@@ -33,7 +40,7 @@ local function add_token(out, state, text, at)
   if c == '"' then
     local stop = string_end(text, at)
     local is_key = text:find("^%s*:", stop + 1)
-    out[#out + 1] = painted(text:sub(at, stop), is_key and "key" or "string",
+    out[#out + 1] = painted(escaped(text:sub(at, stop)), is_key and "key" or "string",
       state.has_colour)
     return stop + 1
   elseif c == "{" or c == "[" then

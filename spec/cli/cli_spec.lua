@@ -35,6 +35,17 @@ describe("the command klaviyo", function()
     assert.truthy(cli.call({"evnts"}).err:find('did you mean "events"?', 1, true))
   end)
 
+  it("takes a wrong setting for no defect, also where a list is read", function()
+    for _, path in ipairs {"", ("./"):rep(60)} do
+      local command = cli.command({"lists", "list"}, {env = {KLAVIYO_API_KEY = "pk_x",
+        KLAVIYO_BASE_URL = "http://127.0.0.1:1", KLAVIYO_RATE_LIMIT_FILE = "redis://h:1/abc"}})
+      local output, status = script.shell((command:gsub(" bin/klaviyo", " " .. path .. "bin/klaviyo")))
+      assert.matches("^klaviyo: rate_limit_file: ", output)
+      assert.equal(2, status)
+      assert.is_nil(output:find("redacted", 1, true), output)
+    end
+  end)
+
   it("passes no command to the terminal in a message", function()
     assert.truthy(cli.call({"auth\27[31m\194\15531mx"}).err:find('unknown command "auth [31m 31mx"', 1, true))
   end)

@@ -248,14 +248,18 @@ local home = debug.getinfo(1, "S").source:match("^(.*[/\\])cli[/\\]init%.lua$")
 
 -- Returns true if the library raises an error for a wrong argument. Is called by
 -- the handler of an error, while its stack is still there.
-local function is_usage_error()
+local function is_usage_error(text)
   for level = 2, 6 do
     local info = debug.getinfo(level, "S")
     if info and info.source == home .. "util/usage_error.lua" then
       return true
     end
   end
-  return false
+  -- one that was caught and raised again: it names the line of the caller of the
+  -- library, which is the program
+  local location, program = text:match("^(.-):%d+: "), (arg or {})[0]
+  return location ~= nil and program ~= nil and (location == program
+    or location:sub(1, 3) == "..." and program:sub(3 - #location) == location:sub(4))
 end
 
 -- Returns an error as a table: {help=}, {usage=}, {status=, message=}, a library
@@ -267,7 +271,7 @@ local function classified(err)
   local text = tostring(err)
   if text:find("interrupted!", 1, true) then
     return {status = exit_status.INTERRUPTED, message = "interrupted"}
-  elseif is_usage_error() then
+  elseif is_usage_error(text) then
     return {usage = text:gsub("^.-:%d+: ", "", 1)}
   end
   return {bug = debug.traceback(text, 2)}

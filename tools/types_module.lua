@@ -394,15 +394,19 @@ local function mentioned(text)
   return set
 end
 
--- Returns the text of an alias in the sources, or nil.
+-- The texts of the aliases in the sources, by name.
+local aliases
+
 local function alias_of(name)
-  for _, file in ipairs {"response/errors.lua"} do
-    local text = read(file):match("(%-%-%-@alias " .. name:gsub("%.", "%%.")
-      .. "\n.-)\n\n")
-    if text then
-      return text
+  if not aliases then
+    aliases = {}
+    for _, file in ipairs {"response/errors.lua"} do
+      for text, own_name in read(file):gmatch("(%-%-%-@alias ([%w_.]+)\n.-)\n\n") do
+        aliases[own_name] = text
+      end
     end
   end
+  return aliases[name]
 end
 
 --- Returns the text of the classes that do not depend on the revision.

@@ -97,7 +97,7 @@ slow='cli/export/kill cli/import/scale cli/export/export outbox/nginx
   gateway/connections cli/import/rejected core/http/retry gateway/gateway
   gateway/upstream cli/command/import core/http/engine operations/methods
   cli/import/interrupted sandbox/sandbox events/track gateway/control
-  operations/revisions tools/words'
+  operations/revisions tools/words redis/relay_nginx'
 awk -v slow="$slow" '
   BEGIN {
     for (n = split(slow, names); n > 0; n--)

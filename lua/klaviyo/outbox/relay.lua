@@ -67,6 +67,7 @@ function M.new(options)
     streams = streams, url = hidden(options.url), name = options.name, max = options.max,
     max_rejected = options.max_rejected, claim_after = options.claim_after,
     warn = options.warn, relayed = 0, failures = 0, problems = {}, warned = {},
+    has_turn = nil,
   }, Relay)
 end
 
@@ -78,7 +79,8 @@ end
 -- Problems ----------------------------------------------------------------------
 
 -- Returns the error for a failure of the stream, and gives each kind of problem as one
--- warning until it has passed, and once a minute if it comes again. `part` is what failed: "move" or "send".
+-- warning until it has passed, and once a minute if it comes again. `part` is what
+-- failed: "move" or "send".
 local function problem(self, part, err)
   local lasting = err.code and LASTING[err.code]
   local why = type(lasting) == "string" and lasting:format(self.name) or err.message
@@ -130,8 +132,8 @@ local function stream_of(self)
     self.pid = pid
     self.stream = self.streams.new {
       url = self.url(), name = self.name, max = self.max, max_rejected = self.max_rejected,
-      claim_after = self.claim_after, turn = Relay.turn_seconds(self), consumer = ("%s:%s:%s"):format(host(),
-        tostring(pid), unique_id.new():sub(1, 8)),
+      claim_after = self.claim_after, turn = self:turn_seconds(),
+      consumer = ("%s:%s:%s"):format(host(), tostring(pid), unique_id.new():sub(1, 8)),
     }
     self.taken = taken.new(self.stream)
   end
@@ -341,6 +343,7 @@ function Relay:send(flush)
   repeat
     local mine
     mine, err = stream:turn()
+    self.has_turn = mine
     if mine then
       count, err = take(self, stream)
     elseif not err then
@@ -374,6 +377,14 @@ end
 ---@return number
 function Relay:turn_seconds()
   return math.min(self.claim_after, MAX_TURN)
+end
+
+--- Returns the seconds until `send` is to be called again. Many processes may wait for
+--- the turn of one.
+---@param interval number  of the process that has the turn
+---@return number
+function Relay:send_interval(interval)
+  return self.has_turn == false and math.max(interval, self:turn_seconds() / 3) or interval
 end
 
 --- Keeps the turn while a request takes long. Does nothing without it.

@@ -79,7 +79,7 @@ local function send_stream(premature, outbox)
   local _, wait = run(outbox, "stream", outbox.interval)
   outbox.is_sending = false
   if not is_last(outbox) then
-    outbox.timers.stream:start(wait)
+    outbox.timers.stream:start(outbox.relay:send_interval(wait))
   end
 end
 

@@ -10,9 +10,9 @@ if missing then
   return
 end
 local raises = require "spec.support.raises"
+local redis_exchange = require "spec.support.redis_exchange"
 local redis_hosts = require "spec.support.redis_hosts"
 local sandbox = require "spec.support.sandbox"
-local script = require "klaviyo.redis.script"
 local socket = require "socket"
 
 local KEY = "00000000000000ab"
@@ -33,23 +33,8 @@ local function state()
   return table.concat(list, "\n"), own:call("INFO", "persistence"):match("changes_since_last_save:(%d+)")
 end
 
--- An exchange of a host, which reports how many requests it made before.
 local function exchange(host, o)
-  local words = {0, o.report or 1, o.keep or 0, o.want or 0, 0, 0, o.block or 0, 0}
-  for i, length in ipairs {1000, 60000, 86400000} do
-    for _, n in ipairs {length, ({10, 150, 0})[i], 0, o.counted and i == 2 and o.counted or -1,
-        o.counted and 30000 or 0} do
-      words[#words + 1] = n
-    end
-  end
-  words[#words + 1] = o.used and 1 or 0
-  if o.used then
-    words[#words + 1], words[#words + 2] = o.age or 0, o.used
-  end
-  words[#words + 1] = 0
-  local key = ("klaviyo:{%s}"):format(KEY)
-  return assert(own:call("EVAL", script, 4, key, key .. ":seen", key .. ":held",
-    key .. ":waiting", host, (table.unpack or unpack)(words)))
+  return redis_exchange(own, ("klaviyo:{%s}"):format(KEY), host, o)
 end
 
 local function start()
@@ -117,6 +102,12 @@ describe("the limits that hosts share", function()
     local one = limits()
     assert.is_true(one.blocked > 3 and one.blocked <= 5, one.blocked)
     assert.same({1, 20}, used(one))
+  end)
+
+  it("have the limit that the service reported to another host", function()
+    exchange("a", {used = 2, limits = {10, 120, 0}, reported = 2})
+    local one = limits()
+    assert.same({10, 120, 118}, {one.windows[1].limit, one.windows[2].limit, one.windows[2].left})
   end)
 
   it("are waited for", function()

@@ -76,9 +76,12 @@ local function describe(limit, time, state, hosts, held, waiting)
   end
   for i, window in ipairs(limit.windows) do
     local used = used_of(state, window, now, ended)
+    -- a limit that the service reported to any host is that of all
+    local reported = number(state, ("%d:limit"):format(window.seconds * 1000))
+    local most = reported > 0 and reported or window.limit
     shared.windows[i] = {
-      seconds = window.seconds, limit = window.limit, used = used,
-      left = math.max(0, window.limit - used - shared.held),
+      seconds = window.seconds, limit = most, used = used,
+      left = math.max(0, most - used - shared.held),
     }
   end
   return shared

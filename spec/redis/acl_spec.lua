@@ -71,8 +71,11 @@ describe("the users of Redis in SECURITY.md", function()
 
   local function share_limits()
     local clients, warnings = redis_hosts.clients(fixture.server.base_url, {url(), url() .. "/0"})
-    for _, client in ipairs(clients) do
-      assert.is_true(redis_hosts.call_until_shared(client, boxes.redis))
+    for _ = 1, 2 do
+      for _, client in ipairs(clients) do
+        assert.is_true(redis_hosts.call_until_shared(client, boxes.redis))
+      end
+      socket.sleep(1.1) -- counts leave the window of a second
     end
     assert.is_nil(table.concat(warnings):find("NOPERM", 1, true))
   end
@@ -167,7 +170,7 @@ describe("the users of Redis in SECURITY.md", function()
       {"EVAL", "return redis.call('GET', 'session')", "0"}} do
       local reply, why = boxes.redis:call(unpack(command))
       assert.is_nil(reply)
-      assert.is_true((why:find("NOPERM", 1, true) or why:find("can't access", 1, true)) ~= nil, why)
+      assert.is_true((why:find("NOPERM", 1, true) or why:find(" access ", 1, true)) ~= nil, why)
     end
     boxes.redis:call("AUTH", "default", "")
     assert.equal("secret", (boxes.redis:call("GET", "session")))

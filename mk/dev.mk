@@ -118,7 +118,8 @@ VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
   --child-silent-after-fork=yes --num-callers=30 \
   --suppressions=spec/support/valgrind.supp
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
-  redis/failures redis/loop_thread redis/redis transport/connections \
+  redis/failures redis/loop_thread redis/redis redis/connection_failures \
+  redis/connection_thread transport/connections \
   transport/failures tasks/tasks))
 
 # The specs of objects that must outlive the code that made them, or need not.
@@ -317,7 +318,8 @@ fuzz:
 
 $(FUZZ)/thread: spec/fuzz/engine.c
 $(FUZZ)/redis: FUZZ_LIBS = $(HIREDIS_LIBS)
-$(FUZZ)/redis: $(wildcard csrc/redis/*.[ch])
+$(FUZZ)/redis_calls: FUZZ_LIBS = $(HIREDIS_LIBS) $(LUA_LIBS)
+$(FUZZ)/redis $(FUZZ)/redis_calls: $(wildcard csrc/redis/*.[ch])
 
 # in another object than the core's
 SEALED = $(addprefix $(OUT)/obj/digest/,cipher.o digest.o)

@@ -198,7 +198,7 @@ describe("a connection to Redis", function()
     one:close()
   end)
 
-  it("speaks TLS, if the certificate is valid", function()
+  it("speaks TLS, if the certificate is valid #native", function()
     local dir = os.tmpname()
     os.remove(dir)
     script.shell(("mkdir -m 700 %s; cd %s; openssl req -x509 -newkey rsa:2048 -nodes -days 2 "
@@ -295,7 +295,7 @@ describe("a connection to Redis", function()
     end)
   end)
 
-  it("is opened again by a forked child", function()
+  it("is opened again by a forked child #native", function()
     local has_fork, fork = pcall(require, "spec_fork")
     if not has_fork then
       return pending("the probe of fork was not built")
@@ -312,7 +312,7 @@ describe("a connection to Redis", function()
     assert.equal(id, c:call("CLIENT", "ID"))
   end)
 
-  it("fails a call in a child that was forked meanwhile", function()
+  it("fails a call in a child that was forked meanwhile #native", function()
     local has_fork, fork = pcall(require, "spec_fork")
     if not has_fork then
       return pending("the probe of fork was not built")

@@ -267,6 +267,17 @@ void engine_announce (transfer *t) {
 }
 
 
+void engine_check_fork (transfer *t) {
+  loop *l;
+  if (t->pid == 0 || t->pid == this_process || !t->announced)
+    return;
+  engine_for(t);
+  l = loop_get();
+  if (l != NULL)
+    loop_announce(l, t->serial);
+}
+
+
 void engine_watch (transfer *t) {
   engine_for(t);
   if (!t->watched) /* of one that is done the loop counts the watched */

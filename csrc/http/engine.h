@@ -41,6 +41,10 @@ void engine_cancel (transfer *t);
 ** already. */
 void engine_announce (transfer *t);
 
+/* In a forked child: fails a transfer from before the fork, and announces it.
+** Callers that wait for announcements call it from time to time. */
+void engine_check_fork (transfer *t);
+
 /* Makes the descriptor of 'engine_fd' readable when a transfer ends, until it
 ** is unwatched. So another event loop learns of the end even if some other
 ** caller ran this loop at the time. */

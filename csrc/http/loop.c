@@ -183,6 +183,11 @@ void *loop_offer (loop *l, client_kind *kind) {
 }
 
 
+void loop_announce (loop *l, long serial) {
+  loop_clients_announce(&l->clients, serial);
+}
+
+
 bool loop_claim_queue (loop *l, request_queue *q, const char **why) {
   return request_queue_claim(q, &l->origins, why);
 }

@@ -33,6 +33,10 @@ void loop_share_limits (loop *l, const budget *b);
 ** may call it. */
 void *loop_offer (loop *l, client_kind *kind);
 
+/* Announces a serial that is not of a transfer of this loop. Without memory it
+** does not. */
+void loop_announce (loop *l, long serial);
+
 /* Adds a transfer and takes a reference to it. The transfer always finishes, by
 ** its deadline at the latest, or at once if there is not enough memory. */
 void loop_add (loop *l, transfer *t);

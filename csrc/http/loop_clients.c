@@ -33,7 +33,7 @@ static void wake (void *loop) {
 
 
 /* The room of transfers that are pending stays. */
-static bool announce (void *loop, long serial) {
+bool loop_clients_announce (void *loop, long serial) {
   const loop_clients *all = loop;
   if (!completions_reserve(all->completions, *all->pending + 1))
     return false;
@@ -76,7 +76,7 @@ const loop_functions *loop_clients_functions (void) {
                                            wake,
                                            watch,
                                            unwatch,
-                                           announce,
+                                           loop_clients_announce,
                                            transfer_new_serial,
                                            completion_queue_share,
                                            completion_queue_release,

@@ -27,6 +27,9 @@ typedef struct loop_clients {
 const lease_core *loop_clients_lease_core (void);
 const loop_functions *loop_clients_functions (void);
 
+/* See 'announce' in base/client_kind.h. */
+bool loop_clients_announce (void *loop, long serial);
+
 /* Makes the loop run a client of the kind. Returns false if it has LOOP_CLIENTS
 ** kinds. */
 bool loop_clients_offer (loop_clients *all, client_kind *kind);

@@ -186,12 +186,16 @@ static int l_ticket_done (lua_State *L) {
 
 
 /* ticket:waits() -> seconds, "rate_limit" | "retry_after" | "backoff". Returns
-** nothing if it does not wait for a time. */
+** nothing if it does not wait for a time. The scheduler calls this from time to
+** time. */
 static int l_ticket_waits (lua_State *L) {
   static const char *const names[] = {NULL, "rate_limit", "retry_after",
                                       "backoff"};
   wait_reason reason;
-  int64_t ms = transfer_wait(check_open_ticket(L), clock_ms(), &reason);
+  transfer *t = check_open_ticket(L);
+  int64_t ms;
+  engine_check_fork(t);
+  ms = transfer_wait(t, clock_ms(), &reason);
   if (ms == 0)
     return 0;
   lua_pushnumber(L, (lua_Number)ms / 1000);

@@ -29,7 +29,7 @@ static void in_child (void) {
 
 
 void calls_attach (const loop_functions *functions) {
-  calls_core = functions;
+  __atomic_store_n(&calls_core, functions, __ATOMIC_RELAXED);
 }
 
 

@@ -439,14 +439,24 @@ static void write_output (connection *c) {
 }
 
 
+static void close_exceeded (connection *c, bool bytes) {
+  char text[80];
+  size_t limit = bytes ? c->limits.bytes : c->limits.elements;
+  (void)snprintf(text, sizeof(text), "the replies have more than %zu %s", limit,
+                 bytes ? "bytes" : "elements");
+  connection_close(c, text);
+}
+
+
 static redisReply *read_reply (connection *c) {
   void *reply = NULL;
   if (c->replies == NULL)
     return NULL;
   if (redisReaderGetReply(c->replies, &reply) != REDIS_OK) {
-    connection_close(c, c->replies->err == REDIS_ERR_OOM
-                            ? "a reply is too long"
-                            : "it does not speak the protocol of Redis");
+    if (c->replies->err == REDIS_ERR_OOM)
+      close_exceeded(c, false);
+    else
+      connection_close(c, "it does not speak the protocol of Redis");
     return NULL;
   }
   if (reply != NULL && !c->limits_all)
@@ -473,7 +483,7 @@ static bool read_input (connection *c) {
       return false;
     }
     if (c->unread > c->limits.bytes) {
-      connection_close(c, "a reply is too long");
+      close_exceeded(c, true);
       return false;
     }
   }

@@ -44,13 +44,16 @@ describe("a connection to what is not a working Redis", function()
 
   it("returns an error for replies beyond the limits, before they are there", function()
     local options = {max_reply_bytes = 100000, max_elements = 50}
-    for _, bytes in ipairs {
-      "$99999999\r\n" .. ("x"):rep(200000), "*51\r\n",
-      "*10\r\n" .. ("*9\r\n" .. (":1\r\n"):rep(9)):rep(9),
-      ("*1\r\n"):rep(60), "+" .. ("x"):rep(200000),
+    for bytes, message in pairs {
+      ["$99999999\r\n" .. ("x"):rep(200000)] = "more than 100000 bytes",
+      ["+" .. ("x"):rep(200000)] = "more than 100000 bytes",
+      ["*51\r\n"] = "more than 50 elements",
+      ["*10\r\n" .. ("*9\r\n" .. (":1\r\n"):rep(9)):rep(9)] = "more than 50 elements",
+      [("*1\r\n"):rep(60)] = "protocol",
     } do
       local err = error_of(bytes, options)
       assert.equal("transport", err.kind)
+      assert.matches(message, err.message)
     end
   end)
 

@@ -14,7 +14,8 @@
 --- Several tasks may use a connection: their calls are sent one after another, each
 --- when the replies to the one before are there. So a command that waits in Redis
 --- (XREADGROUP … BLOCK) holds up the others: use a connection of its own for it. A
---- forked child opens a connection of its own.
+--- forked child opens a connection of its own. In a program with an event loop of its
+--- own, a call outside of klaviyo.run blocks that loop.
 
 local address = require "klaviyo.redis.address"
 local checker = require "klaviyo.util.options"

@@ -29,6 +29,10 @@ describe("klaviyo.oauth.new", function()
     end)
     local wrong = {
       {{redirect_uri = "http://app.example/callback"}, "must be https://host/path"},
+      {{redirect_uri = "http://localhost:80@app.example/callback"}, "must be https://host/path"},
+      {{redirect_uri = "http://[::1]@app.example/callback"}, "must be https://host/path"},
+      {{redirect_uri = "http://[::1].app.example/callback"}, "must be https://host/path"},
+      {{redirect_uri = "https://user@app.example/callback"}, "must be https://host/path"},
       {{redirect_uri = "https://app.example/#x"}, "without a fragment"},
       {{scopes = {"profiles"}}, 'such as "profiles:read", not "profiles"'},
       {{scopes = {}}, "a list of scopes"},

@@ -80,15 +80,16 @@ local function check_secret(label, value)
   return value
 end
 
-local function is_loopback(url)
-  local host = url:match("^http://(%[[^%]]*%])") or url:match("^http://([^/:]+)")
+local function is_loopback(authority)
+  local host = authority:gsub(":%d+$", "")
   return host == "localhost" or host == "[::1]"
-    or host and host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+    or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
 local function check_redirect(label, url)
-  if not url:find("^https?://[^/?#%s]+[^#%s%c]*$")
-      or url:find("^http:") and not is_loopback(url) then
+  local scheme, authority, rest = url:match("^(https?)://([^/?#]+)([^#]*)$")
+  if not scheme or authority:find("[@\\%s%c]") or rest:find("[%s%c]")
+      or scheme == "http" and not is_loopback(authority) then
     usage_error.raise("%s must be https://host/path, or http on loopback, without a "
       .. "fragment, not %q", label, url)
   end

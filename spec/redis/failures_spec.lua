@@ -44,19 +44,19 @@ describe("limits on Redis", function()
 
   it("are not waited for when Redis hangs", function()
     local own = start()
-    local clients, warnings = hosts(fixture, {own.url})
+    local clients, warnings, _, late = hosts(fixture, {own.url})
     call(clients[1])
     own:signal("STOP")
     local seconds = call(clients[1]) + call(clients[1])
     own:signal("CONT")
     assert.is_true(seconds < 1, seconds)
-    assert.equal(1, #warnings)
-    assert.matches("no reply in 50 ms", warnings[1])
+    assert.same({}, warnings)
+    assert.equal(1, #late)
   end)
 
   it("are not waited for when Redis is slow", function()
     local own = start()
-    local clients, warnings = hosts(fixture, {own.url})
+    local clients, warnings, _, late = hosts(fixture, {own.url})
     call(clients[1])
     klaviyo.run(function()
       for _ = 1, 5 do
@@ -70,7 +70,7 @@ describe("limits on Redis", function()
         klaviyo.sleep(0.3)
       end
     end)
-    assert.is_true(#warnings <= 2)
+    assert.is_true(#warnings + #late <= 2)
   end)
 
   it("survive that Redis forgets the script", function()
@@ -104,11 +104,8 @@ describe("limits on Redis", function()
       end
       call(clients[1])
       assert.equal(4, count(statuses, 200))
-      local named = 0 -- on a busy machine a reply may be late, which is a warning, too
-      for _, text in ipairs(warnings) do
-        named = named + (text:find(code, 1, true) and 1 or 0)
-      end
-      assert.equal(1, named, table.concat(warnings, "\n"))
+      assert.equal(1, #warnings, table.concat(warnings, "\n"))
+      assert.matches(code, warnings[1])
     end
   end)
 

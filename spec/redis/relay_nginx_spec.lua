@@ -31,6 +31,7 @@ local LOCATIONS = {
     end
     ngx.say(ok and "kept" or tostring(err))
   ]],
+  ["/metrics"] = [[ klaviyo.metrics.content() ]],
   ["/folder"] = [[
     local stats = outbox:stats()
     ngx.say(stats.folder.waiting, " ", stats.folder.files)
@@ -64,6 +65,7 @@ describe("the relay of an outbox, in nginx", function()
 
   local function start(more, http)
     local init = ([[
+      klaviyo.metrics.start()
       local function warn(text) note("warning", text) end
       outbox = assert(require("klaviyo.outbox").new {path = %q, relay = %q, interval = 0.5,
         on_warning = warn%s})
@@ -117,6 +119,19 @@ describe("the relay of an outbox, in nginx", function()
     -- what is quick here may be slow on a busy machine
     assert.is_true(require("socket").gettime() - began < 3)
     assert.equal(0, fixture.server:stats().events.received)
+  end)
+
+  it("is in the metrics, whichever worker answers the scrape", function()
+    start ", send = false"
+    track(1, 20)
+    assert.truthy(shell.wait_for(function()
+      return server:get("/metrics"):find('klaviyo_stream_events_total{result="relayed"} 20', 1, true)
+    end, 10))
+    for _ = 1, 8 do
+      local text = server:get "/metrics"
+      assert.truthy(text:find('klaviyo_stream_length{stream="klaviyo:events"} 20', 1, true), text)
+      assert.truthy(text:find('klaviyo_stream_pending{stream="klaviyo:events"} 0', 1, true), text)
+    end
   end)
 
   it("continues after Redis was away, with one warning of a worker", function()

@@ -4,7 +4,6 @@
 */
 #include "redis/l_redis.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +127,8 @@ static int l_connection_gc (lua_State *L) {
 
 /* Writes a number as other programs read it; Redis counts in whole numbers. */
 static size_t write_number (char *text, size_t room, lua_Number n) {
-  bool is_whole = n == floor(n) && fabs(n) < 9007199254740992.0;
+  const lua_Number limit = 9007199254740992.0; /* all below it are exact */
+  bool is_whole = n > -limit && n < limit && n == (lua_Number)(int64_t)n;
   return (size_t)snprintf(text, room, is_whole ? "%.0f" : "%.17g", (double)n);
 }
 

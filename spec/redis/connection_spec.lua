@@ -38,6 +38,12 @@ describe("a connection to Redis", function()
     assert.is_false(c:call("GET", "none"))
     assert.equal(3, c:call("RPUSH", "list", 1, 2.5, 2^52))
     assert.same({"1", "2.5", "4503599627370496"}, c:call("LRANGE", "list", 0, -1))
+    assert.equal(4, c:call("RPUSH", "numbers", -7, 0.1, 1e300, 1 / 3))
+    local numbers = c:call("LRANGE", "numbers", 0, -1)
+    assert.equal("-7", numbers[1])
+    for i, number in ipairs {-7, 0.1, 1e300, 1 / 3} do
+      assert.equal(number, tonumber(numbers[i]))
+    end
     assert.same({}, c:call("LRANGE", "none", 0, -1))
     assert.same({{"list", {"a"}}, 7}, c:call("EVAL", "return {{'list', {'a'}}, 7}", 0))
     c:close()

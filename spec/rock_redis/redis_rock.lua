@@ -56,6 +56,13 @@ describe("the installed rock of limits on Redis", function()
     assert.equal("@" .. tree, file:sub(1, #tree + 1))
   end)
 
+  it("sends commands", function()
+    local c = require("klaviyo.redis.connection").new("redis://127.0.0.1:1")
+    local reply, err = c:call("PING")
+    assert.is_nil(reply)
+    assert.equal("transport", err.kind)
+  end)
+
   -- In its local file, a process that starts just after another sees that Redis is
   -- away, and does not ask yet.
   local function remove_file(url)

@@ -69,19 +69,19 @@ const lease_core *loop_clients_lease_core (void) {
 }
 
 
-const loop_functions *loop_clients_functions (void) {
-  static const loop_functions functions = {LOOP_FUNCTIONS_VERSION,
-                                           engine_offer,
-                                           engine_run_once,
-                                           wake,
-                                           watch,
-                                           unwatch,
-                                           loop_clients_announce,
-                                           transfer_new_serial,
-                                           completion_queue_share,
-                                           completion_queue_release,
-                                           completion_queue_reserve,
-                                           completion_queue_push};
+loop_functions *loop_clients_functions (void) {
+  static loop_functions functions = {LOOP_FUNCTIONS_VERSION,
+                                     engine_offer,
+                                     engine_run_once,
+                                     wake,
+                                     watch,
+                                     unwatch,
+                                     loop_clients_announce,
+                                     transfer_new_serial,
+                                     completion_queue_share,
+                                     completion_queue_release,
+                                     completion_queue_reserve,
+                                     completion_queue_push};
   return &functions;
 }
 

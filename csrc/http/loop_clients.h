@@ -25,7 +25,7 @@ typedef struct loop_clients {
 
 /* What sources of leases, and other kinds of clients, may call. */
 const lease_core *loop_clients_lease_core (void);
-const loop_functions *loop_clients_functions (void);
+loop_functions *loop_clients_functions (void); /* they stay as they are */
 
 /* See 'announce' in base/client_kind.h. */
 bool loop_clients_announce (void *loop, long serial);

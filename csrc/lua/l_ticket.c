@@ -419,7 +419,7 @@ static int l_pollfd (lua_State *L) {
 /* core.loop_functions() -> light userdata, for what else loops run; see
 ** base/client_kind.h */
 static int l_loop_functions (lua_State *L) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)loop_clients_functions());
+  lua_pushlightuserdata(L, loop_clients_functions());
   return 1;
 }
 

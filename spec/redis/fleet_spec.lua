@@ -72,6 +72,13 @@ describe("hosts that share limits", function()
     assert.equal(3000, result.accepted)
   end)
 
+  it("use the limit of the next day, and nothing before it", function()
+    local result = simulate({0, 0, 600}, 3, 1.05 * 86400)
+    assert.equal(0, result.rejected)
+    assert.equal(1200, result.accepted)
+    assert.is_true(result.service.margin >= 0)
+  end)
+
   it("get equal parts", function()
     local taken = {}
     local result = simulate({10, 0, 0}, HOSTS, 30, {events = {{at = 25, run = function(f)

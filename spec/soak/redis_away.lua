@@ -95,8 +95,10 @@ local function run(problem, second, operation, concurrency)
     for _, part in ipairs {{"before", start, from}, {"meanwhile", from - 1, back},
         {"after", back - 1, to}} do
       local sum = fleet.server:sum(1000, part[2], part[3])
-      print(("  %-9s %3d windows: %.1f %% used, %.1f %% too many"):format(part[1], sum.count,
-        sum.used * 100, sum.rejected / sum.limit * 100))
+      if sum.count > 0 then
+        print(("  %-9s %3d windows: %.1f %% used, %.1f %% too many"):format(part[1],
+          sum.count, sum.used * 100, sum.rejected / sum.limit * 100))
+      end
     end
     -- the windows concerned: until 3 s after it
     local gap = fleet.server:sum(1000, from - 1, math.min(to, back + 3))

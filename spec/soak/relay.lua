@@ -36,10 +36,16 @@ local function run(hosts)
   local trackers = {}
   local began = socket.gettime()
 
-  for host = 1, HOSTS do
-    trackers[host] = {}
+  local function start_senders(host)
     for _ = 1, SENDERS do
       hosts:process(host, {send = true})
+    end
+  end
+
+  for host = 1, HOSTS do
+    trackers[host] = {}
+    if host ~= DESTROYED then
+      start_senders(host)
     end
     for i = 1, TRACKERS do
       trackers[host][i] = hosts:process(host, {send = not HAS_RELAY, count = count,
@@ -75,20 +81,30 @@ local function run(hosts)
     table.insert(steps, {
       is_due = function() return hosts.server:totals().ids >= goal and victim() end,
       run = function()
-        hosts:kill(victim())
-        table.insert(kills, ("%s after %.0f"):format(what, goal))
+        local process = victim()
+        hosts:kill(process)
+        if process.count > 0 then  -- another one tracks the others
+          trackers[HOSTS][1] = hosts:process(HOSTS, {send = process.send, rate = process.rate,
+            count = count - hosts:acknowledged(process)})
+        end
+        table.insert(kills, ("%s after %d"):format(what, hosts.server:totals().ids))
       end,
     })
   end
 
-  -- Returns the process that sends, if it is not of the host that will be destroyed.
   local function sending()
-    local process = hosts:sender()
-    return process and process.host ~= DESTROYED and process or nil
+    return hosts:sender()
   end
   if HAS_RELAY then
     at_random(0.1, 0.3, sending, "the sender")
     at_random(0.4, 0.6, sending, "the sender")
+    -- of this host only now, so that those that were killed are of others
+    table.insert(steps, {is_due = function() return #kills == 3 end,
+      run = function()
+        if not destroyed[DESTROYED] then
+          start_senders(DESTROYED)
+        end
+      end})
   end
   at_random(0.1, 0.5, function() return trackers[HOSTS][1] end, "one that tracks")
 
@@ -158,7 +174,7 @@ local function run(hosts)
 
   local good = result.missing == 0 and totals.effects == totals.ids and sums.rejected == 0
     and length == 0 and pending == 0 and sums.waiting == 0 and has_ended
-    and #kills == (HAS_RELAY and 3 or 1) and acknowledged >= TOTAL * 0.8
+    and #kills == (HAS_RELAY and 3 or 1) and acknowledged >= TOTAL
   if not good then
     print("WRONG", result.first, has_ended, hosts:messages())
   end

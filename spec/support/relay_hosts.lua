@@ -62,7 +62,7 @@ function Hosts:process(host, options)
       prefix, script.interpreter, folder, script.quote(text_of(values)), self.log, name))
   assert(ok, output)
   local process = {pid = tonumber(output:match("(%d+)%s*$")), host = host, name = name, folder = folder,
-    count = values.count}
+    count = values.count, send = values.send, rate = values.rate}
   process.identity = shell.process(process.pid)
   table.insert(self.processes, process)
   return process
@@ -198,10 +198,10 @@ function Hosts:each_acknowledged(call)
   end
 end
 
---- Returns how many events were acknowledged.
-function Hosts:acknowledged()
+--- Returns how many events were acknowledged, to one process or to all.
+function Hosts:acknowledged(process)
   local count = 0
-  self:each_acknowledged(function() count = count + 1 end)
+  self:each_acknowledged(function(one) count = count + (one == (process or one) and 1 or 0) end)
   return count
 end
 

@@ -216,6 +216,12 @@ describe("the URL of a Redis", function()
   end)
 
   it("is refused if it is not valid, without showing it", function()
+    assert.same(address.parse "redis://h/3", address.parse "REDIS://h/3")
+    assert.error_matches(function()
+      require("klaviyo").new {api_key = "pk_x", revision = "2026-07-15",
+        rate_limit_file = "unix:///run/redis.sock"}
+        :call("get_metrics")
+    end, 'the scheme "unix" is not known')
     for _, url in ipairs {"redis://", "redis://u:secret@", "redis://u:secret@h:0",
         "redis://u:secret@h:1/x", "redis://secret@h", "rediss+unix://u:secret@/x",
         "redis+sentinel://u:secret@h", "redis://u:secret@a,b", "redis+unix://u:secret@x",

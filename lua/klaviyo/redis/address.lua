@@ -77,8 +77,8 @@ function M.parse(url, what)
   if type(url) ~= "string" then
     refuse("the URL is not a string")
   end
-  local scheme, rest = url:match("^([%a+]+)://(.*)$")
-  local kind = KINDS[scheme]
+  local scheme, rest = url:match("^([^:/]+)://(.*)$")
+  local kind = KINDS[tostring(scheme):lower()]
   if not kind then
     refuse(("the scheme %q is not known"):format(tostring(scheme)))
   end

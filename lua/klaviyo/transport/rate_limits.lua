@@ -15,8 +15,9 @@ local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
-local function is_redis(choice)
-  return type(choice) == "string" and choice:find("^rediss?[+%a]*://") ~= nil
+-- Of any scheme: klaviyo.redis names those that it knows.
+local function is_url(choice)
+  return type(choice) == "string" and choice:find("^%a[%w+.-]*://") ~= nil
 end
 
 -- Budgets by the setting: a process opens each file once.
@@ -80,7 +81,7 @@ end
 ---@return string|nil
 function M.redis_url(settings)
   local choice = settings.pacing ~= false and named(settings.rate_limit_file)
-  return is_redis(choice) and choice or nil
+  return is_url(choice) and choice or nil
 end
 
 local function open(choice)
@@ -88,7 +89,7 @@ local function open(choice)
   if not choice then
     return M.open_default()
   end
-  if is_redis(choice) then
+  if is_url(choice) then
     return open_redis(choice)
   end
   local budget, why = core.budget(choice, true)

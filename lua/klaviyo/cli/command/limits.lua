@@ -59,7 +59,7 @@ local VARIABLE = "KLAVIYO_RATE_LIMIT_FILE"
 -- Returns the limits that machines share, as those of this machine: what hosts hold is
 -- used, too.
 local function read_shared(context, client)
-  if not (context.getenv(VARIABLE) or ""):find("^rediss?[+%a]*://") then
+  if not (context.getenv(VARIABLE) or ""):lower():find("^rediss?[+%a]*://") then
     context:usage("--redis: set %s to the URL of a Redis: redis://host:6379/0", VARIABLE)
   end
   redis.load(context)

@@ -324,11 +324,23 @@ static link_status find_member (buffer *out, scanner *s, const char *wanted,
 }
 
 
+/* Any other value could be a link that this does not understand: a loop must
+** not end there as if it was the last page. */
+static link_status read_null (scanner *s) {
+  static const char null[] = "null";
+  size_t size = sizeof(null) - 1;
+  if ((size_t)(s->end - s->at) < size || memcmp(s->at, null, size) != 0)
+    return LINK_BROKEN;
+  s->at += size;
+  return LINK_NONE;
+}
+
+
 static link_status read_text (buffer *out, scanner *s) {
   size_t before = out->size;
   link_status status;
   if (!take(s, '"'))
-    return skip_value(s) ? LINK_NONE : LINK_BROKEN;
+    return read_null(s);
   status = add_string(out, s);
   if (status == LINK_FOUND && out->size == before)
     return LINK_NONE;
@@ -339,6 +351,8 @@ static link_status read_text (buffer *out, scanner *s) {
 static link_status read_link (buffer *out, scanner *s) {
   if (take(s, '{'))
     return find_member(out, s, "href", read_text);
+  if (s->at < s->end && *s->at == '[') /* some servers write {} so */
+    return skip_value(s) ? LINK_NONE : LINK_BROKEN;
   return read_text(out, s);
 }
 

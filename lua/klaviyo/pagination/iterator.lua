@@ -34,13 +34,20 @@ local WHY = {
   repeated = "links.next leads back to an earlier page: ",
 }
 
--- Returns the next link of a document, or nil.
+-- Returns the next link of a document: nil if it has none, or false if it has a value
+-- that is not a link.
 local function link_of(page)
-  local link = type(page.links) == "table" and page.links.next
+  if type(page.links) ~= "table" then
+    return nil
+  end
+  local link = page.links.next
   if type(link) == "table" then
     link = link.href
   end
-  return type(link) == "string" and link or nil
+  if link == nil or link == json.null then
+    return nil
+  end
+  return type(link) == "string" and link
 end
 
 -- Follows the next link of a page: of the document, if there is one already, or
@@ -48,7 +55,11 @@ end
 local function follow(self, body, page)
   local more, why, link
   if page then
-    more, why, link = self.links:follow_link(link_of(page))
+    link = link_of(page)
+    if link == false then
+      return WHY.broken .. "it is not a string"
+    end
+    more, why, link = self.links:follow_link(link)
   elseif body ~= "" then
     more, why, link = self.links:follow(body)
   end

@@ -35,11 +35,19 @@ describe("links.c: the next link of a page", function()
       '{"links":{"next":{"meta":{"href":"x"},"href":"https://a/"}}}')
   end)
 
-  it("is missing if it is null, absent, empty or not a string", function()
+  it("is broken if it is neither a string nor null: the page may not be the last", function()
+    for _, value in ipairs {"7", "false", "true", '{"href":7}', "nul", "-", '{"href":{}}'} do
+      local link, why = next_link(('{"links":{"next":%s}}'):format(value))
+      assert.is_nil(link, value)
+      assert.equal("broken", why)
+    end
+  end)
+
+  it("is missing if it is null, absent or empty", function()
     for _, page in ipairs {
       '{}', '{"data":[]}', '{"links":null}', '{"links":{}}', '{"links":[]}',
       '{"links":{"next":null}}', '{"links":{"next":""}}',
-      '{"links":{"self":"https://a/"}}', '{"links":{"next":7}}',
+      '{"links":{"self":"https://a/"}}', '{"links":{"next":[]}}', '{"links":{"next":{"href":null}}}',
       '{"links":{"next":{}}}', '{"links":"next"}',
     } do
       assert.is_false(next_link(page), page)

@@ -153,7 +153,7 @@ $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite posix_fallocate clock_gettime, \
 	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
-	  ratelimit/rate_limit_file.o ratelimit/usage.o \
+	  ratelimit/lease_file.o ratelimit/rate_limit_file.o ratelimit/usage.o \
 	  base/buffer.o base/clock.o base/file_lock.o http/headers.o) $(CURL_LIBS)
 
 $(OUT)/time_slice_probe: spec/support/time_slice_probe.c \

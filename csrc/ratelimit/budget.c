@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/refcount.h"
+#include "ratelimit/lease_file.h"
 
 #define MAX_LOCK_WAIT_MS 100L /* for a lock whose holder does not run */
 #define DISTRUST_MS 2000      /* how long it is not waited for again */
@@ -35,19 +36,9 @@ struct budget {
   int64_t positions[BUDGET_BUCKETS];
   bool repaired;        /* the entries were repaired: write them */
   lease_source *source; /* NULL: the limits are not shared */
-  struct leases *leases;
+  lease_file *leases;
   budget *next, **at; /* in the list of all budgets */
 };
-
-/* The leases of the entries, as read. */
-typedef struct leases {
-  union {
-    record_head head;
-    char bytes[RATE_LIMIT_RECORD];
-  } entries[BUDGET_BUCKETS];
-  lease_records records[BUDGET_BUCKETS];
-  int64_t positions[2 * BUDGET_BUCKETS]; /* also those of the usages */
-} leases;
 
 /* Protects all budgets; it is held for microseconds. A fork waits for it, so
 ** that the child finds consistent data. */
@@ -130,7 +121,7 @@ void budget_release (budget *b) {
   pthread_mutex_unlock(&budgets_lock);
   rate_limit_file_close(b->shared);
   rate_limit_file_close(b->own);
-  free(b->leases);
+  lease_file_free(b->leases);
   free(b);
 }
 
@@ -291,7 +282,7 @@ lease_source *budget_source (const budget *b) {
 
 bool budget_set_source (budget *b, lease_source *source,
                         const lease_core *core) {
-  b->leases = calloc(1, sizeof(*b->leases));
+  b->leases = lease_file_new(source->layout);
   if (b->leases == NULL)
     return false;
   b->source = source;
@@ -300,44 +291,16 @@ bool budget_set_source (budget *b, lease_source *source,
 }
 
 
-/* Processes whose leases have another layout have their own. */
-static uint64_t lease_key (const budget *b, uint64_t key) {
-  return key ^ UINT64_C(0x6c65617365) ^ /* "lease" */
-         (uint64_t)b->source->layout << 40;
-}
-
-
-/* Reads the leases of the entries, which are locked. What cannot be read is as
-** if it was new. */
+/* Reads the leases of the entries, which are locked. */
 static lease_records *read_leases (budget *b, const bucket *list, int n,
                                    int64_t now) {
-  leases *all = b->leases;
-  const char *why;
-  int i;
-  memset(all->positions, 0, sizeof(all->positions));
-  memcpy(all->positions, b->positions, (size_t)n * sizeof(b->positions[0]));
-  for (i = 0; i < n; i++) {
-    record_head *head = &all->entries[i].head;
-    memset(&all->entries[i], 0, sizeof(all->entries[i]));
-    all->positions[n + i] = rate_limit_file_read(
-        b->locked, lease_key(b, list[i].key), now, all->positions, n + i, head,
-        sizeof(all->entries[i]), &why);
-    all->records[i].usage = &b->entries[i];
-    all->records[i].lease = head;
-  }
-  return all->records;
+  return lease_file_read(b->leases, b->locked, list, n, now, b->entries,
+                         b->positions);
 }
 
 
-/* A lease that cannot be written is one that was not received. */
 static void write_leases (budget *b, int n) {
-  const char *why;
-  int i;
-  for (i = 0; i < n; i++)
-    if (b->leases->positions[n + i] != 0)
-      rate_limit_file_write(b->locked, b->leases->positions[n + i],
-                            &b->leases->entries[i].head,
-                            sizeof(b->leases->entries[i]), &why);
+  lease_file_write(b->leases, b->locked, n);
 }
 
 

@@ -19,8 +19,6 @@
 #include "ratelimit/lease_source.h"
 #include "ratelimit/usage.h"
 
-#define BUDGET_BUCKETS 4 /* the most limits that one request counts against */
-
 typedef struct budget budget;
 
 /* Opens the budget in a file, or in the memory of this process if 'path' is

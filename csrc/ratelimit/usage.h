@@ -12,6 +12,7 @@
 #include "http/headers.h"
 #include "ratelimit/rate_limit_file.h"
 
+#define BUDGET_BUCKETS 4 /* the most limits that one request counts against */
 #define BUDGET_WINDOWS 3 /* a second, a minute, a day */
 #define USAGE_SLOTS 250  /* slots per window */
 #define USAGE_SIZE 1664  /* of a record: a change needs another FORMAT */

@@ -46,10 +46,9 @@ lease_records *lease_file_read (lease_file *all, rate_limit_file *file,
   memcpy(all->positions, positions, (size_t)n * sizeof(positions[0]));
   for (i = 0; i < n; i++) {
     record_head *head = &all->leases[i].head;
-    all->positions[n + i] =
-        rate_limit_file_read(file, lease_key(all, list[i].key), now,
-                             all->positions, n + i, head,
-                             sizeof(all->leases[i]), &why);
+    all->positions[n + i] = rate_limit_file_read(
+        file, lease_key(all, list[i].key), now, all->positions, n + i, head,
+        sizeof(all->leases[i]), &why);
     all->records[i].usage = &usages[i];
     all->records[i].lease = head;
   }

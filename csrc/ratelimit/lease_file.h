@@ -1,6 +1,6 @@
 /*
-** ratelimit/lease_file.h - the leases of buckets: records of a source of leases,
-** beside the usages in the file of the shared limits.
+** ratelimit/lease_file.h - the leases of buckets: records of a source of
+** leases, beside the usages in the file of the shared limits.
 **
 ** A budget owns its lease_file, and uses it while its file is locked.
 */

@@ -42,6 +42,18 @@ describe("limits on Redis", function()
     assert(redis_hosts.call_until_shared(clients[1], own))
   end)
 
+  it("are not shared, and the first call warns of it", function()
+    for _, how in ipairs {"a plain call", "a task"} do
+      local clients, warnings = hosts(fixture, {("redis://127.0.0.1:1/%d"):format(#how)})
+      if how == "a task" then
+        klaviyo.run(function() call(clients[1]) end)
+      else
+        call(clients[1])
+      end
+      assert.equal(1, #warnings, how)
+    end
+  end)
+
   it("are not waited for when Redis hangs", function()
     local own = start()
     local clients, warnings, _, late = hosts(fixture, {own.url})

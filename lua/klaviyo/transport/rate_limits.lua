@@ -135,10 +135,15 @@ end
 
 local problems = 0
 
--- A file that was opened may fail later: its disk is full, its folder was
--- removed.
-local function report_problems(settings)
-  problems = core.budget_problems()
+--- Warns of new problems. A file that was opened may fail later: its disk is full, its
+--- folder was removed. Redis may go away.
+---@param settings klaviyo.Settings
+function M.report_problems(settings)
+  local count = core.budget_problems()
+  if count == problems then
+    return
+  end
+  problems = count
   for _, one in pairs(budgets) do
     local why = one.budget:problem()
     if why and not one.warned then
@@ -356,9 +361,7 @@ end
 ---@param secret string|nil
 ---@param background boolean|nil  no caller waits for it: requests with one go first
 function M.of(settings, op, request, secret, background)
-  if core.budget_problems() ~= problems then
-    report_problems(settings)
-  end
+  M.report_problems(settings)
   local all = background and background_queues or foreground_queues
   local queues = all[settings]
   if not queues then

@@ -34,7 +34,7 @@ describe("klaviyo export, killed at 20 random moments", function()
     end
     assert(fixture.client.events:import(list))
     for _, operation in ipairs {"get_profiles", "get_events"} do
-      fixture.server:fault {operation = operation, rate = 1, delay = 0.1}
+      fixture.server:fault {operation = operation, rate = 1, delay = 0.15}
     end
   end)
 

@@ -62,6 +62,10 @@ function Peer:close()
   self.socket:close()
 end
 
+local function pack(...)
+  return {n = select("#", ...), ...} -- what is returned may begin with nil
+end
+
 --- Runs a function as a task with the URL of a server. The n-th connection is given
 --- to the n-th of the others.
 ---@param fn fun(url: string): any
@@ -82,11 +86,11 @@ function M.run(fn, ...)
         peer:close()
       end
     end)
-    values = {fn("redis://127.0.0.1:" .. port)}
+    values = pack(fn("redis://127.0.0.1:" .. port))
     server:wait()
   end)
   listener:close()
-  return (table.unpack or unpack)(values) -- luacheck: ignore 113
+  return (table.unpack or unpack)(values, 1, values.n) -- luacheck: ignore 113
 end
 
 return M

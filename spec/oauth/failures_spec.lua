@@ -222,6 +222,32 @@ describe("klaviyo.oauth", function()
     end)
   end)
 
+  it("stores what it exchanged after a refresh of another process", function()
+    for _, seconds in ipairs {0.3, 60} do
+      local held = lock_account()
+      raw.with({answers = {oauth.token_answer()}}, function(server)
+        deadline = 1
+        local app = new_app(0, nil, server.url)
+        local _, state, verifier = app:authorize()
+        store.texts.shop = nil
+        local early
+        klaviyo.run(function()
+          klaviyo.spawn(function()
+            klaviyo.sleep(math.min(seconds, 0.5))
+            early = store.texts.shop ~= nil
+            if seconds < 1 then
+              held:release()
+            end
+          end)
+          assert(app:exchange {code = oauth.CODE, state = state, verifier = verifier, account = "shop"})
+        end)
+        assert.is_false(early)
+        assert.equal("app-1", klaviyo.json.decode(store.texts.shop).client_id)
+      end)
+      held:release()
+    end
+  end)
+
   it("returns an error if get_accounts returns no account, or the list fails", function()
     raw.with({answers = {oauth.token_answer(), EMPTY, {body = "{}"}}}, function(server)
       local app = oauth.app_of(server, {store = store})

@@ -9,6 +9,7 @@ local client = require "klaviyo.client"
 local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local proof = require "klaviyo.oauth.proof"
+local refresh = require "klaviyo.oauth.refresh"
 local token_endpoint = require "klaviyo.oauth.token_endpoint"
 
 local M = {}
@@ -118,7 +119,7 @@ local function of_unknown_account(own, callback)
     return nil, err
   end
   local ok
-  ok, err = own.store:save(account, pair)
+  ok, err = refresh.store(own, account, pair)
   if ok and is_kept then
     ok, err = own.store:save(name, nil)
   end
@@ -134,7 +135,7 @@ local function of_account(own, callback)
     return nil, err
   end
   local ok
-  ok, err = own.store:save(callback.account, pair)
+  ok, err = refresh.store(own, callback.account, pair)
   if not ok then
     return nil, err
   end

@@ -237,6 +237,22 @@ local function revoke_locked(own, entry)
   return own.store:save(entry.account, nil)
 end
 
+--- Stores a new pair of an account, after a refresh that is in progress, which else
+--- would replace it. A pair that is not stored is lost: so if the lock is not to be
+--- had, the pair is stored without it. Returns true, or nil and an error.
+---@param own table  of an app
+---@param account string
+---@param pair klaviyo.oauth.Pair
+---@return boolean|nil
+---@return klaviyo.Error|nil
+function M.store(own, account, pair)
+  local held = own.lock_folder and wait_for_lock(own, {account = account}, function() end)
+  if not held then
+    return own.store:save(account, pair)
+  end
+  return release(held, pcall(own.store.save, own.store, account, pair))
+end
+
 --- Revokes the tokens of an account and removes them from the store. Returns true, or
 --- nil and an error.
 ---@param own table  of an app

@@ -139,7 +139,7 @@ BUILT = $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
   $(PKG_CONFIG) --exists sqlite3 2>/dev/null && echo there), \
   $(OUT)/klaviyo/outbox/store.so) $(if $(shell \
   $(PKG_CONFIG) --exists hiredis 2>/dev/null && echo there), \
-  $(OUT)/klaviyo/redis/leases.so)
+  $(OUT)/klaviyo/redis/hiredis.so)
 build: $(BUILT)
 
 $(OUT)/klaviyo/core.so: $(CORE)
@@ -160,7 +160,7 @@ $(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(addprefix $(OUT)/obj/base/, \
 
 $(REDIS): private CPPFLAGS += $(HIREDIS_CFLAGS)
 
-$(OUT)/klaviyo/redis/leases.so: $(REDIS) $(addprefix $(OUT)/obj/, \
+$(OUT)/klaviyo/redis/hiredis.so: $(REDIS) $(addprefix $(OUT)/obj/, \
     base/buffer.o base/clock.o ratelimit/usage.o)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
@@ -205,8 +205,8 @@ install: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so
 install-outbox: $(OUT)/klaviyo/outbox/store.so
 	@$(call put,$(OUTBOX_MODULES),outbox/store.so)
 
-install-redis: $(OUT)/klaviyo/redis/leases.so
-	@$(call put,$(REDIS_MODULES),redis/leases.so)
+install-redis: $(OUT)/klaviyo/redis/hiredis.so
+	@$(call put,$(REDIS_MODULES),redis/hiredis.so)
 
 # LuaRocks replaces the first line by one that sets its paths
 install-cli:

@@ -11,7 +11,7 @@ package.path = (arg[0]:match("^(.*)bench/") or "./") .. "?.lua;" .. package.path
 local fleet = require "bench.fleet"
 local probe = require "spec_lease"
 local redis_server = require "spec.support.redis_server"
-local script = require "klaviyo.redis.script"
+local script = require "klaviyo.redis.lease_script"
 
 local TIERS = {{1, 15, 0}, {3, 60, 0}, {10, 150, 0}, {75, 700, 0}, {350, 3500, 0}}
 local HOSTS = {1, 10, 100, 1000}

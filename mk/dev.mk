@@ -145,8 +145,8 @@ PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
   $(OUT)/spec_fork.so $(OUT)/spec_links.so $(OUT)/spec_lease.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
   $(OUT)/scarce/klaviyo/core.so $(OUT)/threads $(OUT)/window_server \
-  $(if $(filter $(OUT)/klaviyo/redis/leases.so,$(BUILT)), \
-  $(OUT)/layout/klaviyo/redis/leases.so)
+  $(if $(filter $(OUT)/klaviyo/redis/hiredis.so,$(BUILT)), \
+  $(OUT)/layout/klaviyo/redis/hiredis.so)
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -188,7 +188,7 @@ $(OUT)/window_server: spec/support/window_server.c
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -o $@ $<
 
-$(OUT)/layout/klaviyo/redis/leases.so: $(REDIS)
+$(OUT)/layout/klaviyo/redis/hiredis.so: $(REDIS)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(C_ALL) $(HIREDIS_CFLAGS) -DLEASE_LAYOUT=99 $(LD_ALL) -o $@ \

@@ -1,6 +1,6 @@
 /*
 ** redis/l_connection.c - a connection to Redis for Lua code:
-** klaviyo.redis.leases.connection, and the ticket of commands that were sent.
+** klaviyo.redis.hiredis.connection, and the ticket of commands that were sent.
 */
 #include "redis/l_redis.h"
 
@@ -69,7 +69,7 @@ static lua_Number number_field (lua_State *L, const char *name) {
 
 
 /*
-** leases.connection{servers = … (as leases.source), connect_timeout =,
+** hiredis.connection{servers = … (as hiredis.source), connect_timeout =,
 ** max_reply_bytes =, max_elements =} -> connection
 */
 static int l_connection (lua_State *L) {
@@ -393,7 +393,7 @@ static void set_class (lua_State *L, const char *name, const luaL_Reg *list) {
 }
 
 
-/* leases.attach(core.loop_functions()) -> true | nil, message */
+/* hiredis.attach(core.loop_functions()) -> true | nil, message */
 static int l_attach (lua_State *L) {
   const loop_functions *functions = lua_touserdata(L, 1);
   if (functions == NULL || functions->version != LOOP_FUNCTIONS_VERSION) {

@@ -1,7 +1,7 @@
 /*
 ** redis/lease.h - the part of the shared limits that this host may use. All
 ** hosts of an account share its limits through Redis; docs/scale.md explains
-** the algorithm, whose other half is lua/klaviyo/redis/script.lua.
+** the algorithm, whose other half is lua/klaviyo/redis/lease_script.lua.
 **
 ** Functions without input and output, on records that the caller owns and has
 ** locked: the lease of a bucket, and beside it what this host used. Times are

@@ -72,7 +72,7 @@ describe("klaviyo outbox status", function()
     assert.equal(2, result.status)
     assert.matches("0 is not a number of seconds above 0", result.err)
     local path = folders.new()
-    for _, module in ipairs {"outbox/store", "redis/leases"} do
+    for _, module in ipairs {"outbox/store", "redis/hiredis"} do
       script.shell(("mkdir -p %s/klaviyo/%s && echo 'error(\"not there\")' >%s/klaviyo/%s.lua"):format(path,
         module:match("^%w+"), path, module))
     end

@@ -1,7 +1,7 @@
 -- klaviyo limits --redis
 local found = pcall(require, "klaviyo.redis")
 if not found then
-  pending("klaviyo.redis.leases was not built: libhiredis-dev is not installed")
+  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
   return
 end
 local missing = require("spec.support.redis_server").missing()
@@ -105,7 +105,7 @@ describe("klaviyo limits --redis", function()
       assert.is_nil(result.err:find("secret", 1, true))
     end
 
-    script.shell(("mkdir -p %s/klaviyo/redis && echo 'error(\"not there\")' >%s/klaviyo/redis/leases.lua"):format(
+    script.shell(("mkdir -p %s/klaviyo/redis && echo 'error(\"not there\")' >%s/klaviyo/redis/hiredis.lua"):format(
       dir, dir))
     result = limits({}, {LUA_PATH = dir .. "/?.lua;" .. os.getenv("LUA_PATH")})
     assert.equal(2, result.status)

@@ -1,7 +1,7 @@
 -- Commands to a Redis of the spec's own, by the connection for Lua code.
 local found = pcall(require, "klaviyo.redis")
 if not found then
-  pending("klaviyo.redis.leases was not built: libhiredis-dev is not installed")
+  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
   return
 end
 local redis_server = require "spec.support.redis_server"

@@ -12,12 +12,12 @@ local script = require "spec.support.script"
 
 local TOOLS = [[
   local core = require "klaviyo.core"
-  local leases = require "klaviyo.redis.leases"
-  assert(leases.attach(core.loop_functions()))
+  local hiredis = require "klaviyo.redis.hiredis"
+  assert(hiredis.attach(core.loop_functions()))
   local port = ...
   local completions = core.completion_queue()
   local function open()
-    return leases.connection {servers = {"127.0.0.1:" .. port}, database = 0,
+    return hiredis.connection {servers = {"127.0.0.1:" .. port}, database = 0,
       connect_timeout = 2, max_reply_bytes = 1e6, max_elements = 10000}
   end
   local stop = core.clock() + 15

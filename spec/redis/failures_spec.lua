@@ -1,7 +1,7 @@
 -- Calls go on when Redis is away, slow or refuses.
 local found = pcall(require, "klaviyo.redis")
 if not found then
-  pending("klaviyo.redis.leases was not built: libhiredis-dev is not installed")
+  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
   return
 end
 local missing = require("spec.support.redis_server").missing()

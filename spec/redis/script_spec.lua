@@ -1,7 +1,7 @@
 -- The script, by Redis and by spec/support/memory_redis.lua, which must agree.
 local memory_redis = require "spec.support.memory_redis"
 local redis_server = require "spec.support.redis_server"
-local script = require "klaviyo.redis.script"
+local script = require "klaviyo.redis.lease_script"
 
 local T = 1700000000000
 

@@ -33,7 +33,7 @@ describe("the installed rock of limits on Redis", function()
     assert.same({"libcurl", "libhiredis"}, needed)
     local symbols = lines("nm -D --defined-only " .. shell.quote(library))
     assert.equal(1, #symbols)
-    assert.truthy(symbols[1]:find(" T luaopen_klaviyo_redis_leases$"))
+    assert.truthy(symbols[1]:find(" T luaopen_klaviyo_redis_hiredis$"))
   end)
 
   it("is the only one that needs hiredis", function()

@@ -2,7 +2,7 @@
 --- memory of this process and with a clock that the caller sets: for the
 --- simulation, and for specs of the script.
 
-local script = require "klaviyo.redis.script"
+local script = require "klaviyo.redis.lease_script"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 --- An exchange of a host with Redis, as csrc/redis/lease.c makes it.
 
-local script = require "klaviyo.redis.script"
+local script = require "klaviyo.redis.lease_script"
 
 -- By the server: the digest of the script, which it knows.
 local digests = setmetatable({}, {__mode = "k"})

@@ -70,7 +70,7 @@ end
 --- Reads a URL.
 ---@param url string
 ---@param what string|nil  names the URL in messages (default: the setting)
----@return table address  as klaviyo.redis.leases.source takes it; its field `name` names
+---@return table address  as klaviyo.redis.hiredis.source takes it; its field `name` names
 ---  it in messages
 function M.parse(url, what)
   subject = what or "rate_limit_file"

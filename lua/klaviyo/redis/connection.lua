@@ -21,8 +21,8 @@ local address = require "klaviyo.redis.address"
 local checker = require "klaviyo.util.options"
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
+local hiredis = require "klaviyo.redis.hiredis"
 local lazy_require = require "klaviyo.util.lazy_require"
-local leases = require "klaviyo.redis.leases"
 local scheduler = require "klaviyo.tasks.scheduler"
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -48,9 +48,9 @@ local FIELDS = {
   max_elements = {type = "integer", min = 1, max = 2^31, default = 1000000},
 }
 
-assert(leases.attach(core.loop_functions()))
+assert(hiredis.attach(core.loop_functions()))
 
-local Reply = leases.error_reply  -- the metatable of an error reply
+local Reply = hiredis.error_reply  -- the metatable of an error reply
 
 Reply.__tostring = function(reply)
   return reply.text
@@ -194,7 +194,7 @@ function M.new(url, options)
     where[name] = value
   end
   return setmetatable({
-    link = leases.connection(where), name = where.name, secret = where.password,
+    link = hiredis.connection(where), name = where.name, secret = where.password,
     timeout = values.timeout,
   }, Connection)
 end

@@ -4,9 +4,9 @@
 
 local address = require "klaviyo.redis.address"
 local checker = require "klaviyo.util.options"
+local hiredis = require "klaviyo.redis.hiredis"
 local lazy_require = require "klaviyo.util.lazy_require"
-local leases = require "klaviyo.redis.leases"
-local script = require "klaviyo.redis.script"
+local script = require "klaviyo.redis.lease_script"
 
 local connections = lazy_require "klaviyo.redis.connection"
 local shared_count = lazy_require "klaviyo.redis.shared_count"
@@ -23,7 +23,7 @@ local M = {}
 function M.source(url, file)
   local options = address.parse(url)
   options.script, options.file = script, file
-  return leases.source(options), options.name
+  return hiredis.source(options), options.name
 end
 
 -- Returns what a function reads by a connection of its own.

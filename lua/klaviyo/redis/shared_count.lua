@@ -1,5 +1,5 @@
 --- Reads what all hosts have used of their limits, and changes nothing. What the keys
---- contain: docs/scale.md, and the script that writes them, klaviyo.redis.script.
+--- contain: docs/scale.md, and the script that writes them, klaviyo.redis.lease_script.
 
 local replies = require "klaviyo.redis.replies"
 

@@ -1,7 +1,7 @@
 /*
-** redis/l_leases.c - klaviyo.redis.leases, for Lua 5.3 to 5.5 and LuaJIT from
-** one source. It is a shared object of its own: nothing else in this library
-** needs hiredis.
+** redis/l_source.c - klaviyo.redis.hiredis, with the sources of leases, for Lua
+** 5.3 to 5.5 and LuaJIT from one source. It is a shared object of its own:
+** nothing else in this library needs hiredis.
 */
 #include <errno.h>
 #include <libgen.h>
@@ -107,7 +107,7 @@ static char *host_name (const char *path) {
 
 
 /*
-** leases.source{servers = {"host:port", …} | path =, sentinel =, user =,
+** hiredis.source{servers = {"host:port", …} | path =, sentinel =, user =,
 ** password =, ca_file =, database =, tls =, script =, file = (the local one)}
 ** -> source. A source is never freed.
 */
@@ -186,9 +186,9 @@ static int l_stats (lua_State *L) {
 }
 
 
-OPEN_API int luaopen_klaviyo_redis_leases (lua_State *L);
+OPEN_API int luaopen_klaviyo_redis_hiredis (lua_State *L);
 
-OPEN_API int luaopen_klaviyo_redis_leases (lua_State *L) {
+OPEN_API int luaopen_klaviyo_redis_hiredis (lua_State *L) {
   luaL_newmetatable(L, SOURCE);
   lua_pushcfunction(L, l_pointer);
   lua_setfield(L, -2, "pointer");

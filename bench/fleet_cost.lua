@@ -47,7 +47,7 @@ function real_redis.new()
   return redis
 end
 
-print("| hosts | exchanges a second of five accounts | processor time of an exchange, by limit | of all "
+print("| hosts | exchanges a second of five accounts | processor time of an exchange, by tier | of all "
   .. "| a core is busy for | accounts of a core |\n| --- | --- | --- | --- | --- | --- |")
 for _, hosts in ipairs(HOSTS) do
   local exchanges, used, costs = 0, 0, {}

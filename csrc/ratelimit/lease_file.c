@@ -9,10 +9,7 @@
 
 struct lease_file {
   uint64_t layout;
-  union {
-    record_head head;
-    char bytes[RATE_LIMIT_RECORD];
-  } leases[BUDGET_BUCKETS];
+  int64_t leases[BUDGET_BUCKETS][RATE_LIMIT_RECORD / sizeof(int64_t)];
   lease_records records[BUDGET_BUCKETS];
   int64_t positions[2 * BUDGET_BUCKETS]; /* of the usages, then of the leases */
 };
@@ -45,7 +42,7 @@ lease_records *lease_file_read (lease_file *all, rate_limit_file *file,
   memset(all->positions, 0, sizeof(all->positions));
   memcpy(all->positions, positions, (size_t)n * sizeof(positions[0]));
   for (i = 0; i < n; i++) {
-    record_head *head = &all->leases[i].head;
+    record_head *head = (record_head *)(void *)all->leases[i];
     all->positions[n + i] = rate_limit_file_read(
         file, lease_key(all, list[i].key), now, all->positions, n + i, head,
         sizeof(all->leases[i]), &why);
@@ -61,6 +58,6 @@ void lease_file_write (lease_file *all, rate_limit_file *file, int n) {
   int i;
   for (i = 0; i < n; i++)
     if (all->positions[n + i] != 0)
-      rate_limit_file_write(file, all->positions[n + i], &all->leases[i].head,
+      rate_limit_file_write(file, all->positions[n + i], all->records[i].lease,
                             sizeof(all->leases[i]), &why);
 }

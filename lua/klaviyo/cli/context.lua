@@ -50,6 +50,19 @@ function Context:usage(format, ...)
   self:fail(exit_status.USAGE, format, ...)
 end
 
+--- Returns a module of another rock. Without the rock the command ends.
+---@param rock string
+---@param name string  of the module
+---@return table
+function Context:module_of(rock, name)
+  local found, module = pcall(require, name)
+  if not found then
+    self:usage("the rock %s is not installed: luarocks install %s (%s)", rock, rock,
+      tostring(module):match("^[^\n]*"))
+  end
+  return module
+end
+
 -- Input -----------------------------------------------------------------------
 
 --- Returns the text of a file, or of standard input for "-".

@@ -19,12 +19,7 @@ end
 --- Returns the module klaviyo.redis. Without the rock the command ends.
 ---@param context klaviyo.cli.Context
 function M.load(context)
-  local found, redis = pcall(require, "klaviyo.redis")
-  if not found then
-    context:usage("the rock klaviyo-redis is not installed: luarocks install klaviyo-redis (%s)",
-      tostring(redis):match("^[^\n]*"))
-  end
-  return redis
+  return context:module_of("klaviyo-redis", "klaviyo.redis")
 end
 
 --- Ends the command, because Redis cannot be used.

@@ -41,17 +41,8 @@ local STREAM_COLUMNS = {"kind", "name", "events", "oldest", "rejected", "pending
 local ALL_COLUMNS = {"kind", "name", "events", "oldest", "rejected", "pending", "claimable",
   "idle", "bytes", "process"}
 
-local function outbox_module(context)
-  local found, outbox = pcall(require, "klaviyo.outbox")
-  if not found then
-    context:usage("the rock klaviyo-outbox is not installed: luarocks install klaviyo-outbox (%s)",
-      tostring(outbox):match("^[^\n]*"))
-  end
-  return outbox
-end
-
 local function add_files(context, writer, path)
-  local status, err = outbox_module(context).status(path)
+  local status, err = context:module_of("klaviyo-outbox", "klaviyo.outbox").status(path)
   if not status then
     context:fail(exit_status.REFUSED, "%s", (tostring(err):gsub("^klaviyo: ", "")))
   end

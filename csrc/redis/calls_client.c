@@ -367,32 +367,35 @@ static void unlist (caller **at) {
 
 
 /* Time in which the loop did not run is not that of Redis. */
-static int64_t time_lost (const calls_client *cl, int64_t now) {
-  return cl->due != CLOCK_NEVER && now > cl->due + LATE_MS ? now - cl->last_run
-                                                           : 0;
+static bool was_not_run (const calls_client *cl, int64_t now) {
+  return cl->due != CLOCK_NEVER && now > cl->due + LATE_MS;
 }
 
 
-static void extend (const caller *k, int64_t ms) {
+/* Gives the calls the time since 'from' once more, or since they were submitted
+** if that was later. */
+static void extend (const caller *k, int64_t from, int64_t now) {
   call *c;
   for (c = k->first; c != NULL; c = c->next)
-    c->deadline += ms;
+    c->deadline += now - (c->submitted > from ? c->submitted : from);
 }
 
 
 static int64_t run_callers (calls_client *cl, bool ready, int64_t now) {
   caller **at = &cl->callers;
-  int64_t next = CLOCK_NEVER, lost = time_lost(cl, now);
+  int64_t next = CLOCK_NEVER;
+  bool late = was_not_run(cl, now);
   while (*at != NULL) {
     caller *k = *at;
     int64_t due;
-    extend(k, lost);
+    if (late)
+      extend(k, cl->last_run, now);
     if (__atomic_exchange_n(&k->close, false, __ATOMIC_ACQ_REL)) {
       close_caller(cl, k);
       unlist(at);
       continue;
     }
-    due = run_caller(cl, k, ready || lost > 0, now);
+    due = run_caller(cl, k, ready || late, now);
     if (due < next)
       next = due;
     at = &k->next;

@@ -19,6 +19,7 @@
 
 typedef struct scanner {
   const char *at, *end;
+  bool is_other; /* the value that was looked for is not a link */
 } scanner;
 
 
@@ -313,6 +314,7 @@ static link_status find_member (buffer *out, scanner *s, const char *wanted,
       return status;
     if (is_wanted) {
       out->size = before;
+      s->is_other = false;
       found = read(out, s);
       if (found == LINK_BROKEN || found == LINK_NO_MEMORY)
         return found;
@@ -324,14 +326,17 @@ static link_status find_member (buffer *out, scanner *s, const char *wanted,
 }
 
 
-/* Any other value could be a link that this does not understand: a loop must
+/* Skips a value. If it is neither null nor a list, which some servers write in
+** place of {}, it could be a link that this does not understand: a loop must
 ** not end there as if it was the last page. */
-static link_status read_null (scanner *s) {
-  static const char null[] = "null";
-  size_t size = sizeof(null) - 1;
-  if ((size_t)(s->end - s->at) < size || memcmp(s->at, null, size) != 0)
+static link_status skip_other (scanner *s) {
+  const char *start;
+  skip_blanks(s);
+  start = s->at;
+  if (!skip_value(s))
     return LINK_BROKEN;
-  s->at += size;
+  s->is_other = *start != '[' && !(s->at - start == 4 && *start == 'n' &&
+                                   memcmp(start, "null", 4) == 0);
   return LINK_NONE;
 }
 
@@ -340,7 +345,7 @@ static link_status read_text (buffer *out, scanner *s) {
   size_t before = out->size;
   link_status status;
   if (!take(s, '"'))
-    return read_null(s);
+    return skip_other(s);
   status = add_string(out, s);
   if (status == LINK_FOUND && out->size == before)
     return LINK_NONE;
@@ -351,8 +356,6 @@ static link_status read_text (buffer *out, scanner *s) {
 static link_status read_link (buffer *out, scanner *s) {
   if (take(s, '{'))
     return find_member(out, s, "href", read_text);
-  if (s->at < s->end && *s->at == '[') /* some servers write {} so */
-    return skip_value(s) ? LINK_NONE : LINK_BROKEN;
   return read_text(out, s);
 }
 
@@ -370,11 +373,13 @@ link_status links_next (buffer *out, const char *page, size_t size) {
   size_t before = out->size;
   s.at = page;
   s.end = page + size;
+  s.is_other = false;
   if (!take(&s, '{'))
     return LINK_BROKEN;
   status = find_member(out, &s, "links", read_links);
   skip_blanks(&s);
-  if (status != LINK_NO_MEMORY && s.at != s.end)
+  if ((status != LINK_NO_MEMORY && s.at != s.end) ||
+      (status == LINK_NONE && s.is_other))
     status = LINK_BROKEN;
   if (status != LINK_FOUND)
     out->size = before;

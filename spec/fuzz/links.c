@@ -9,7 +9,7 @@
 
 #define DEEPEST 100
 
-typedef enum kind { STRING, OBJECT, OTHER } kind;
+typedef enum kind { NONE, STRING, OBJECT, OTHER } kind;
 
 /* What the decoder knows of a value: its text, or where its members are. */
 typedef struct value {
@@ -209,22 +209,26 @@ static bool read_value (parser *r, value *v) {
     good = read_members(r, NULL, NULL);
   }
   else if (*r->at == '[') {
+    v->kind = NONE;
     r->at++;
     good = read_array(r);
   }
-  else
+  else {
+    if (*r->at == 'n')
+      v->kind = NONE;
     good = read_word(r) || read_number(r);
+  }
   r->depth--;
   return good;
 }
 
 
-/* The value becomes that of its member, OTHER where it has none. */
+/* The value becomes that of its member, NONE where it has none. */
 static void go_into (value *v, const char *end, const char *name) {
   value member;
   parser r;
   memset(&member, 0, sizeof(member));
-  member.kind = OTHER;
+  member.kind = NONE;
   if (v->kind == OBJECT) {
     r.at = v->members;
     r.end = end;
@@ -290,6 +294,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
     if (v.kind == STRING && v.text.size > 0)
       CHECK(status == LINK_FOUND &&
             same(out.data + 6, out.size - 6, v.text.data, v.text.size));
+    else if (v.kind == OTHER || v.kind == OBJECT)
+      CHECK(status == LINK_BROKEN);
     else
       CHECK(status == LINK_NONE);
     check_cut(page, size, (size_t)bytes_hash(page, size));

@@ -49,11 +49,12 @@ describe("a connection to what is not a working Redis", function()
       ["+" .. ("x"):rep(200000)] = "more than 100000 bytes",
       ["*51\r\n"] = "more than 50 elements",
       ["*10\r\n" .. ("*9\r\n" .. (":1\r\n"):rep(9)):rep(9)] = "more than 50 elements",
-      [("*1\r\n"):rep(60)] = "protocol",
+      [("*1\r\n"):rep(60)] = "protocol", -- the depth that hiredis allows depends on its version
     } do
       local err = error_of(bytes, options)
       assert.equal("transport", err.kind)
-      assert.matches(message, err.message)
+      assert.is_true(err.message:find(message, 1, true) ~= nil
+        or message == "protocol" and err.message:find("more than 50 elements", 1, true) ~= nil, err.message)
     end
   end)
 

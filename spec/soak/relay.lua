@@ -60,8 +60,8 @@ local function run(hosts)
     local last = 0
     for _, tracker in ipairs(trackers[host]) do
       local _, ended = hosts:tracked(tracker)
-      if tracker.is_killed and host ~= DESTROYED then
-        ended = 0
+      if tracker.count == 0 or tracker.is_killed and host ~= DESTROYED then
+        ended = 0 -- it tracks nothing, or another one tracks the rest
       elseif not ended then
         return math.huge
       end
@@ -137,15 +137,16 @@ local function run(hosts)
   end, MAX_SECONDS)
   assert(#steps == 0, "not all happened: " .. hosts:messages())
   assert(hosts:wait_for_tracking(MAX_SECONDS), "not all was tracked")
+  local acknowledged = hosts:acknowledged()
+  hosts:wait_until_empty(acknowledged, QUIET_SECONDS)
+  local empty_at = socket.gettime()
+  local length, pending = hosts:stream_state()
+  local has_ended = hosts:stop_processes()
   local tracking = 0
   for host = 1, HOSTS do
     tracking = math.max(tracking, last_event(host) - began)
   end
-  local acknowledged = hosts:acknowledged()
-  hosts:wait_until_empty(acknowledged, QUIET_SECONDS)
-  local emptied = socket.gettime() - began - tracking
-  local length, pending = hosts:stream_state()
-  local has_ended = hosts:stop_processes()
+  local emptied = empty_at - began - tracking
   local result, sums = hosts:check(destroyed), hosts:sums()
   local totals = result.totals
 

@@ -133,17 +133,14 @@ local function budget_of(settings)
   return budgets[choice].budget
 end
 
-local problems = 0
+--- What core.budget_problems returned when problems were last reported.
+M.problems = 0
 
 --- Warns of new problems. A file that was opened may fail later: its disk is full, its
 --- folder was removed. Redis may go away.
 ---@param settings klaviyo.Settings
 function M.report_problems(settings)
-  local count = core.budget_problems()
-  if count == problems then
-    return
-  end
-  problems = count
+  M.problems = core.budget_problems()
   for _, one in pairs(budgets) do
     local why = one.budget:problem()
     if why and not one.warned then
@@ -361,7 +358,9 @@ end
 ---@param secret string|nil
 ---@param background boolean|nil  no caller waits for it: requests with one go first
 function M.of(settings, op, request, secret, background)
-  M.report_problems(settings)
+  if core.budget_problems() ~= M.problems then
+    M.report_problems(settings)
+  end
   local all = background and background_queues or foreground_queues
   local queues = all[settings]
   if not queues then

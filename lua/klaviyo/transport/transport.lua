@@ -226,7 +226,9 @@ local function await_ticket(pending)
   pending.is_awaited = true
   scheduler.wait_for(pending, pending.settings.wait, waiting.look)
   pending.is_awaited = false
-  rate_limits.report_problems(pending.settings)
+  if core.budget_problems() ~= rate_limits.problems then
+    rate_limits.report_problems(pending.settings)
+  end
   return report_attempts(pending, pending.ticket:result(pending.request.is_page))
 end
 
@@ -301,7 +303,9 @@ function M.call(settings, request, op)
     rate_limits.of(settings, op, request, secret), request.method, request.url,
     request.form or request.body, request.repeatable, scheduler.MAX_BLOCK, trace,
     operations[op or RAW])
-  rate_limits.report_problems(settings)
+  if core.budget_problems() ~= rate_limits.problems then
+    rate_limits.report_problems(settings)
+  end
   if response and not settings.is_reported then
     local document = responses.success(response, request)
     if document then

@@ -1,11 +1,6 @@
 -- The section "Redis" of docs/operations.md: its commands, its user and its figures.
 
-local found = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
-  return
-end
-local missing = require("spec.support.redis_server").missing()
+local missing = require("spec.support.redis_server").missing_with_client()
 if missing then
   pending("the commands for Redis: " .. missing)
   return

@@ -1,11 +1,6 @@
 -- Commands to a Redis of the spec's own, by the connection for Lua code.
-local found = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
-  return
-end
 local redis_server = require "spec.support.redis_server"
-local missing = redis_server.missing()
+local missing = redis_server.missing_with_client()
 if missing then
   pending("connections to Redis: " .. missing)
   return

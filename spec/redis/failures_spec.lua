@@ -1,10 +1,5 @@
 -- Calls go on when Redis is away, slow or refuses.
-local found = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
-  return
-end
-local missing = require("spec.support.redis_server").missing()
+local missing = require("spec.support.redis_server").missing_with_client()
 if missing then
   pending("limits on Redis: " .. missing)
   return

@@ -1,10 +1,5 @@
 -- Limits that hosts share through a Redis of the spec's own, by real calls.
-local found = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
-  return
-end
-local missing = require("spec.support.redis_server").missing()
+local missing = require("spec.support.redis_server").missing_with_client()
 if missing then
   pending("limits on Redis: " .. missing)
   return

@@ -1,10 +1,5 @@
 -- Limits on servers of Redis that refuse something, or that are not reached.
-local found = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
-  return
-end
-local missing = require("spec.support.redis_server").missing()
+local missing = require("spec.support.redis_server").missing_with_client()
 if missing then
   pending("limits on Redis: " .. missing)
   return

@@ -1,11 +1,6 @@
 -- What klaviyo.metrics shows of a stream of events. Scripts of their own: one that has
 -- begun to count does not end.
-local found = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
-  return
-end
-local missing = require("spec.support.redis_server").missing()
+local missing = require("spec.support.redis_server").missing_with_client()
 if missing then
   pending("a stream of events: " .. missing)
   return

@@ -19,6 +19,15 @@ function M.missing()
   return status ~= 0 and "redis-server is not installed" or nil
 end
 
+--- Returns why a spec cannot use klaviyo.redis and a server, or nil.
+---@return string|nil
+function M.missing_with_client()
+  if not pcall(require, "klaviyo.redis") then
+    return "klaviyo.redis.hiredis was not built: libhiredis-dev is not installed"
+  end
+  return M.missing()
+end
+
 local function free_port()
   local server = assert(socket.bind("127.0.0.1", 0))
   local _, port = server:getsockname()

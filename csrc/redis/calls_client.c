@@ -107,16 +107,8 @@ static bool fail (calls_client *cl, call **at, call_failure failure,
 }
 
 
-static bool begins (const char *text, const char *code) {
-  return strncmp(text, code, strlen(code)) == 0;
-}
-
-
-/* After these errors another server may be the primary. */
 static bool is_wrong_server (const redisReply *r) {
-  return r->type == REDIS_REPLY_ERROR &&
-         (begins(r->str, "READONLY") || begins(r->str, "LOADING") ||
-          begins(r->str, "MASTERDOWN") || begins(r->str, "NOAUTH"));
+  return r->type == REDIS_REPLY_ERROR && error_is_of_server(r->str);
 }
 
 

@@ -533,3 +533,14 @@ redisReply *connection_next (connection *c) {
     take_end(c);
   return r;
 }
+
+
+bool error_begins (const char *text, const char *code) {
+  return strncmp(text, code, strlen(code)) == 0;
+}
+
+
+bool error_is_of_server (const char *text) {
+  return error_begins(text, "READONLY") || error_begins(text, "LOADING") ||
+         error_begins(text, "MASTERDOWN") || error_begins(text, "NOAUTH");
+}

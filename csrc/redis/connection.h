@@ -90,4 +90,10 @@ redisReply *connection_next (connection *c);
 /* Closes it because of this reply, to no command or to one of the first. */
 void connection_refuse (connection *c, const redisReply *r);
 
+/* Returns whether the text of an error begins with a code. */
+bool error_begins (const char *text, const char *code);
+
+/* Returns whether another server may be the primary, after this error. */
+bool error_is_of_server (const char *text);
+
 #endif

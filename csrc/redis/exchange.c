@@ -131,24 +131,18 @@ static bool read_numbers (const redisReply *r, int64_t numbers[LEASE_REPLY]) {
 }
 
 
-static bool begins (const char *text, const char *code) {
-  return strncmp(text, code, strlen(code)) == 0;
-}
-
-
 /* After these errors another server may be the primary. */
 static bool is_wrong_server (const char *text) {
-  return begins(text, "READONLY") || begins(text, "LOADING") ||
-         begins(text, "MASTERDOWN") || begins(text, "NOAUTH") ||
-         begins(text, "MOVED");
+  return error_is_of_server(text) || error_begins(text, "MOVED");
 }
 
 
 /* Returns whether the server may know EVAL, and not the script or EVALSHA. */
 static bool wants_script (exchanges *all, const char *text) {
-  if (begins(text, "NOSCRIPT"))
+  if (error_begins(text, "NOSCRIPT"))
     return true;
-  if (!begins(text, "ERR unknown command") && !begins(text, "NOPERM"))
+  if (!error_begins(text, "ERR unknown command") &&
+      !error_begins(text, "NOPERM"))
     return false;
   connection_forget_sha(all->connection);
   return true;
@@ -157,7 +151,7 @@ static bool wants_script (exchanges *all, const char *text) {
 
 /* Returns what is reported of an error. */
 static const char *shown (const char *text) {
-  if (begins(text, "MOVED"))
+  if (error_begins(text, "MOVED"))
     return "MOVED: this server is a node of a Redis Cluster, which is not "
            "supported";
   return text[0] != 0 ? text : "an error without a text";

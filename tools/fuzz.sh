@@ -2,8 +2,8 @@
 # Runs fuzz targets (spec/fuzz/*.c, built by make), two at a time, each for SECONDS.
 # A target starts from its seeds (spec/fuzz/seeds/TARGET) and from the inputs that
 # earlier runs found (build/fuzz/corpus/TARGET). Keeps an input that fails, and
-# prints its path: BINARY PATH runs it again. Add it to the seeds when the bug is
-# fixed.
+# prints its path and its bytes (base64): BINARY PATH runs it again. Add it to the
+# seeds when the bug is fixed.
 #
 #   tools/fuzz.sh SECONDS TARGET...
 set -u
@@ -37,6 +37,6 @@ if [ "$status" -eq 0 ]; then
   exit 0
 fi
 echo "fuzz: $target: broken (exit status $status; see $log)"
-grep -E 'does not hold|^SUMMARY|runtime error|Test unit written' "$log"
+grep -E 'does not hold|^SUMMARY|runtime error|Test unit written|^Base64' "$log"
 sed -n 's/.*Test unit written to \(.*\)/fuzz: run it again: build\/fuzz\/'"$target"' \1/p' "$log"
 exit 1

@@ -91,7 +91,10 @@ void away_set_turn (lease *l, const usage_state *s, int64_t now) {
     if (number * length - l->clock > l->turn)
       l->turn = number * length - l->clock;
   }
+  if (l->turn > now + LEASE_MAX_MS) /* Redis named too many hosts */
+    l->turn = now + LEASE_MAX_MS;
 }
+
 
 void away_begin (lease *l, usage *u, const bucket *b, int64_t now) {
   usage_state s;

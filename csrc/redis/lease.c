@@ -37,7 +37,6 @@
 #define SLOT_SHIFT 2   /* events of a slot, 4 ms, become one */
 #define RETENTION_MS 120000 /* how long a record is kept after its last use */
 #define MAX_CLOCK_MS (INT64_C(1) << 50)
-#define MAX_AGE_MS INT64_C(172800000)
 
 /* Does not compile if the layout of a lease changed, or is too large. */
 typedef char lease_fits
@@ -53,7 +52,7 @@ static void events_check (lease_events *list, int64_t now) {
   if (list->count < 0 || list->count > LEASE_EVENTS)
     list->count = 0;
   for (i = 0; i < list->count; i++)
-    if (list->at[i] > now || list->at[i] < now - MAX_AGE_MS)
+    if (list->at[i] > now || list->at[i] < now - LEASE_MAX_MS)
       list->at[i] = now;
 }
 
@@ -143,16 +142,16 @@ void lease_check (lease *l, int64_t now) {
   bound(&l->away_use, now);
   bound(&l->asked_for, now);
   bound(&l->sent_at, now);
-  bound(&l->retry_at, now + MAX_AGE_MS);
+  bound(&l->retry_at, now + LEASE_MAX_MS);
   bound(&l->away, now);
   bound(&l->try_again, now + AWAY_RETRY_MS);
-  bound(&l->turn, now + MAX_AGE_MS);
-  bound(&l->blocked, now + MAX_AGE_MS);
+  bound(&l->turn, now + LEASE_MAX_MS);
+  bound(&l->blocked, now + LEASE_MAX_MS);
   bound(&l->clock, MAX_CLOCK_MS);
   if (l->clock < -MAX_CLOCK_MS)
     l->clock = 0;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
-    bound(&l->windows[i].reset, now + MAX_AGE_MS);
+    bound(&l->windows[i].reset, now + LEASE_MAX_MS);
     bound(&l->windows[i].counted_at, now);
   }
 }
@@ -226,7 +225,7 @@ void lease_block (lease *l, int64_t now, int64_t ms) {
   l->blocked_at = now;
   if (now + ms > l->blocked)
     l->blocked = now + ms;
-  bound(&l->blocked, now + MAX_AGE_MS);
+  bound(&l->blocked, now + LEASE_MAX_MS);
 }
 
 
@@ -507,7 +506,7 @@ void lease_answer (lease *l, usage *u, const bucket *b,
     l->wanted = false;
   }
   l->retry_at = now + (reply[3] > 0 ? reply[3] : 0);
-  bound(&l->retry_at, now + MAX_AGE_MS);
+  bound(&l->retry_at, now + LEASE_MAX_MS);
 }
 
 

@@ -28,6 +28,7 @@
 #define LEASE_REPLY 15 /* numbers in a reply */
 
 #define LEASE_NEVER INT64_MAX
+#define LEASE_MAX_MS INT64_C(172800000) /* no wait is longer: two days */
 
 /* How long a host waits for a reply before it goes on without Redis. */
 #define LEASE_TIMEOUT_MS 50

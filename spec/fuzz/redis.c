@@ -124,7 +124,7 @@ static void take (fixture *w) {
   int64_t wait;
   lease_check(&w->lease, w->now);
   while ((wait = lease_wait(&w->lease, &w->usage, &w->bucket, w->now)) > 0) {
-    CHECK(wait <= MAX_AGE_MS);
+    CHECK(wait <= LEASE_MAX_MS);
     CHECK(++tries < 5000);
     w->now += wait;
   }

@@ -370,6 +370,20 @@ describe("without Redis, a host", function()
     end
   end)
 
+  it("waits for two days at most, however many hosts Redis names", function()
+    local host = probe.new(10)
+    host:wait(T)
+    host:ask(T)
+    host:answer(T, T, reply {hosts = 2 ^ 31 - 1, index = 5})
+    local now = T
+    while not host:state(now).away do
+      now = now + 1
+      local wait = host:wait(now)
+      assert.is_true(wait > 0 and wait <= 2 * 86400 * 1000)
+    end
+    assert.is_true(host:wait(now) <= 2 * 86400 * 1000)
+  end)
+
   it("uses the limits if it was never in contact", function()
     local host = probe.new(10)
     host:wait(T)

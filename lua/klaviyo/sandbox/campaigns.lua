@@ -137,13 +137,23 @@ local function without_times(attributes)
   return attributes
 end
 
+local function is_name(value)
+  return value ~= nil and value ~= json.null
+end
+
+-- Returns the name that was passed for a copy, or one of the name of the old
+-- resource. Both may be null.
+local function clone_name(name, old)
+  return is_name(name) and name
+    or "Clone of " .. (is_name(old) and old or "Untitled")
+end
+
 local function clone(call)
   local state, old = call.state, find_resource(call, "campaign")
   local attributes = without_times(copy(old.attributes))
   local options = call.document.data.attributes or {}
-  local name = options.new_name or options.name
-  attributes.name = name and name ~= json.null and name
-    or "Clone of " .. tostring(attributes.name)
+  attributes.name = clone_name(options.new_name or options.name,
+    attributes.name)
   attributes.definition.name = attributes.name
   local campaign = state:make("campaign", attributes)
   local messages = relations.sequence(state, "campaign", old.id,
@@ -203,8 +213,8 @@ end
 local function clone_template(call)
   local old = find_resource(call, "template")
   local attributes = without_times(copy(old.attributes))
-  attributes.name = (call.document.data.attributes or {}).name
-    or "Clone of " .. attributes.name
+  attributes.name = clone_name((call.document.data.attributes or {}).name,
+    attributes.name)
   return response.one(call, "template", call.state:make("template", attributes))
 end
 

@@ -95,6 +95,10 @@ function M.of(kind, state)
   return {}
 end
 
+local function or_default(value, default)
+  return value ~= nil and value ~= json.null and value or default
+end
+
 --- Returns the id that is derived from the attributes, for types that have
 --- such ids.
 ---@param kind string
@@ -103,8 +107,9 @@ end
 ---@return string|nil
 function M.id(kind, attributes, relationships)
   if kind:find("^catalog%-%a+$") and attributes.external_id then
-    return ("%s:::%s:::%s"):format(attributes.integration_type or "$custom",
-      attributes.catalog_type or "$default", attributes.external_id)
+    return ("%s:::%s:::%s"):format(
+      or_default(attributes.integration_type, "$custom"),
+      or_default(attributes.catalog_type, "$default"), attributes.external_id)
   elseif kind == "coupon" then
     return attributes.external_id
   elseif kind == "coupon-code" and relationships and relationships.coupon then

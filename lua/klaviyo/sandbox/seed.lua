@@ -28,6 +28,10 @@ local METRICS = {"Active on Site", "Added to Cart", "Clicked Email",
   "Received Email", "Started Checkout", "Subscribed to List",
   "Viewed Product"}
 
+-- Each account has these, and no others.
+local MAPPED_METRICS = {"added_to_cart", "cancelled_sales", "ordered_product",
+  "refunded_sales", "revenue", "started_checkout", "viewed_product"}
+
 local function make_account(state)
   state:make("account", {
     test_account = true, industry = "Software / SaaS", locale = "en-US",
@@ -86,6 +90,14 @@ function M.fill(state)
       property = "$value", inferred_type = "numeric"})
     relations.set_target(state, "metric-property", property.id, "metric", metric.id)
   end
+  for _, name in ipairs(MAPPED_METRICS) do
+    state:make("mapped-metric", nil, name)
+  end
+  -- 192.0.2.0/24 and 198.51.100.0/24 are for documentation (RFC 5737).
+  state:make("ip-allowlist", {
+    prefixes = json.array {"192.0.2.0/24", "198.51.100.0/24"},
+    sync_token = "e1ccc194a521a754",
+  }, "integration-egress")
   for _, name in ipairs {"Newsletter", "Preview List"} do
     local list = state:make("list", {name = name})
     if name == "Newsletter" then

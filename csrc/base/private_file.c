@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_lock.h"
+
 #define PATTERN ".XXXXXX" /* of mkstemp */
+#define MAX_TRIES 100
 
 
 static bool write_all (int fd, const char *bytes, size_t size) {
@@ -43,31 +47,58 @@ static void sync_folder (char *path) {
 }
 
 
-/* 'new_path' has the pattern of mkstemp, which makes the file for its owner
-** only. */
+static bool is_removed (int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && status.st_nlink == 0;
+}
+
+
+/* Locks a new file. Where files cannot be locked, it stays without a lock, and
+** nothing removes it. Returns false if another process took it for a file that
+** was left behind. */
+static bool lock_new (int fd) {
+  if (!file_lock_take(fd, 0) && errno == EWOULDBLOCK)
+    return false;
+  return !is_removed(fd);
+}
+
+
+/* Makes a file with a new name, for its owner only, and locks it. Returns its
+** descriptor, or -1 and sets errno. */
+static int open_new (char *new_path, size_t length) {
+  int tries;
+  for (tries = 0; tries < MAX_TRIES; tries++) {
+    int fd;
+    memcpy(new_path + length, PATTERN, sizeof(PATTERN));
+    fd = mkstemp(new_path);
+    if (fd < 0)
+      return -1;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (lock_new(fd))
+      return fd;
+    close(fd);
+  }
+  errno = EAGAIN;
+  return -1;
+}
+
+
 static bool replace (char *new_path, const char *path, const void *bytes,
                      size_t size) {
-  int fd = mkstemp(new_path);
+  int fd = open_new(new_path, strlen(path));
   bool ok;
   int error;
   if (fd < 0)
     return false;
-  (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  ok = write_all(fd, bytes, size);
+  ok = write_all(fd, bytes, size) && rename(new_path, path) == 0;
   error = errno;
-  if (close(fd) != 0 && ok) {
-    ok = false;
-    error = errno;
-  }
-  if (ok && rename(new_path, path) == 0) {
-    sync_folder(new_path);
-    return true;
-  }
+  if (!ok)
+    (void)unlink(new_path);
+  close(fd); /* the lock ends: the name of the new file is gone */
   if (ok)
-    error = errno;
-  (void)unlink(new_path);
+    sync_folder(new_path);
   errno = error;
-  return false;
+  return ok;
 }
 
 
@@ -80,10 +111,25 @@ bool private_file_write (const char *path, const void *bytes, size_t size) {
     errno = ENOMEM;
     return false;
   }
-  (void)snprintf(new_path, room, "%s%s", path, PATTERN);
+  memcpy(new_path, path, room - sizeof(PATTERN));
   ok = replace(new_path, path, bytes, size);
   error = errno;
   free(new_path);
   errno = error;
+  return ok;
+}
+
+
+bool private_file_remove_leftover (const char *path) {
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  struct stat opened, named;
+  bool ok;
+  if (fd < 0)
+    return false;
+  ok = fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode) &&
+       file_lock_take(fd, 0) && lstat(path, &named) == 0 &&
+       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
+       unlink(path) == 0;
+  close(fd);
   return ok;
 }

@@ -71,6 +71,14 @@ static int l_write_private_file (lua_State *L) {
 }
 
 
+/* core.remove_leftover(path) -> whether it removed the file. A process left it
+** behind that was killed while it wrote a private file. */
+static int l_remove_leftover (lua_State *L) {
+  lua_pushboolean(L, private_file_remove_leftover(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+
 /* core.file_stamp(path) -> a text that differs if the file or the folder was
 ** replaced or changed in another second, and the second of its last change; or
 ** nil, message. */
@@ -95,6 +103,7 @@ void register_folder (lua_State *L) {
       {"make_folder", l_make_folder},
       {"list_folder", l_list_folder},
       {"write_private_file", l_write_private_file},
+      {"remove_leftover", l_remove_leftover},
       {"file_stamp", l_file_stamp},
       {NULL, NULL}};
   binding_class(L, FOLDER, class);

@@ -201,6 +201,25 @@ describe("klaviyo.oauth", function()
     end
   end)
 
+  it("stores no field that is too large, and keeps the pair that it has", function()
+    local long = ("x"):rep(65536)
+    for _, name in ipairs {"access_token", "refresh_token", "scope"} do
+      local answers = {oauth.token_answer {[name] = long .. "x"}, oauth.token_answer {[name] = long}}
+      raw.with({answers = answers}, function(server)
+        local app = new_app(-1, nil, server.url)
+        local before = store.texts.shop
+        local token, err = app:token("shop")
+        assert.is_nil(token)
+        assert.equal("decode", err.kind)
+        assert.equal(("the token could not be refreshed: the answer has a %s of 65537 bytes; the maximum is 65536")
+          :format(name), err.message)
+        assert.is_true(store.texts.shop == before)
+        assert(app:token("shop"))
+        assert.is_true(klaviyo.json.decode(store.texts.shop)[name] == long)
+      end)
+    end
+  end)
+
   it("does not use the tokens of another app, and keeps them", function()
     local app = new_app(-1)
     local pair = klaviyo.json.decode(store.texts.shop)

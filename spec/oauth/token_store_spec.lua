@@ -1,5 +1,6 @@
 -- The stores of klaviyo.oauth: a folder, and functions; encryption.
 local base64 = require "klaviyo.util.base64"
+local core = require "klaviyo.core"
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local oauth = require "spec.support.oauth"
@@ -43,6 +44,57 @@ describe("the store of an app", function()
       names[i] = account.account
     end
     assert.same({"../a b.token", "shop"}, names)
+  end)
+
+  it("removes what a process left behind that was killed, and nothing else", function()
+    local path = folders.new() .. "/tokens"
+    exchanged({store = path}, "shop")
+    local function touch(name)
+      assert(io.open(path .. "/" .. name, "w")):close()
+    end
+    local function names()
+      local list = core.list_folder(path)
+      table.sort(list)
+      return table.concat(list, " ")
+    end
+    for _, use in ipairs {
+      function() assert(klaviyo.oauth.new(options {store = path}):accounts()) end,
+      function() exchanged({store = path}, "shop") end,
+    } do
+      touch "shop.token.aB0xYz"
+      touch "%2E%2E%2Fa.token.aB0xYz"
+      touch "shop.token.writes"
+      touch "shop.connection.aB0xYz"
+      touch "shop.token.backup1"
+      local held = assert(core.file_lock(path .. "/shop.token.writes"))
+      use()
+      assert.equal("shop.connection.aB0xYz shop.lock shop.token shop.token.backup1 shop.token.writes", names())
+      held:release()
+    end
+  end)
+
+  it("does not use up a code if there is no room for the tokens", function()
+    local function exchange(path)
+      raw.with({answers = {token_answer()}}, function(server)
+        local app = app_of(server, {store = path})
+        local _, state, verifier = app:authorize()
+        local account, err = app:exchange {code = CODE, state = state, verifier = verifier, account = "shop"}
+        assert.is_nil(account)
+        assert.equal("store", err.code)
+        assert.matches(path, err.message, 1, true)
+        assert.equal(0, #server:requests())
+      end)
+    end
+    local dir = folders.new()
+    assert(io.open(dir .. "/file", "w")):close()
+    exchange(dir .. "/file")
+    local _, status = script.shell(("mount -t tmpfs -o size=8k none %s"):format(dir))
+    if status ~= 0 then
+      return pending("a file system of its own cannot be mounted")
+    end
+    exchange(dir .. "/tokens")
+    script.shell(("mount -o remount,ro,size=1m %s"):format(dir))
+    exchange(dir)
   end)
 
   it("has no accounts at first", function()

@@ -12,6 +12,13 @@ Folder.__index = Folder
 local SUFFIX = ".token"
 local ENOENT = 2
 
+-- Seconds between two looks for files that a process left behind which was killed
+-- while it wrote them.
+local SWEEP = 3600
+
+-- What a pair of tokens needs at most, more or less. No account has this name.
+local PROBE, PROBE_SIZE = "/.probe", 16384
+
 --- Returns the name of an account as a part of a file name.
 ---@param account string
 ---@return string
@@ -23,20 +30,55 @@ end
 ---@param path string
 ---@param suffix string|nil  of its files; default ".token"
 function M.new(path, suffix)
-  return setmetatable({path = path:gsub("(.)/+$", "%1"), suffix = suffix or SUFFIX},
-    Folder)
+  suffix = suffix or SUFFIX
+  return setmetatable({
+    path = path:gsub("(.)/+$", "%1"), suffix = suffix,
+    leftover = "^[%w_%%.-]+%" .. suffix .. "%.%w%w%w%w%w%w$",
+  }, Folder)
 end
 
 local function path_of(self, account)
   return self.path .. "/" .. M.file_name(account) .. self.suffix
 end
 
---- Makes the folder. Returns true, or nil and a message.
-function Folder:prepare()
+local function make(self)
   local ok, why = core.make_folder(self.path)
   if not ok then
     return nil, ("%s: %s"):format(self.path, why)
   end
+  return true
+end
+
+-- Removes what processes left behind that were killed: it has tokens. What is being
+-- written stays.
+local function sweep(self, names)
+  self.swept = core.clock()
+  for _, name in ipairs(names) do
+    if name:find(self.leftover) then
+      core.remove_leftover(self.path .. "/" .. name)
+    end
+  end
+end
+
+local function sweep_if_due(self)
+  if not self.swept or core.clock() - self.swept >= SWEEP then
+    sweep(self, core.list_folder(self.path) or {})
+  end
+end
+
+--- Makes the folder, and checks that there is room for a file. Returns true, or nil and
+--- a message.
+function Folder:prepare()
+  local ok, why = make(self)
+  if not ok then
+    return nil, why
+  end
+  local path = self.path .. PROBE .. self.suffix
+  ok, why = core.write_private_file(path, (" "):rep(PROBE_SIZE))
+  if not ok then
+    return nil, ("%s: %s"):format(self.path, why)
+  end
+  os.remove(path)
   return true
 end
 
@@ -63,10 +105,11 @@ function Folder:save(account, text)
     end
     return true
   end
-  local ok, why = self:prepare()
+  local ok, why = make(self)
   if not ok then
     return nil, why
   end
+  sweep_if_due(self)
   ok, why = core.write_private_file(path, text)
   if not ok then
     return nil, ("%s: %s"):format(path, why)
@@ -76,7 +119,7 @@ end
 
 --- Returns the accounts, in order, or nil and a message.
 function Folder:list()
-  local ok, why = self:prepare()
+  local ok, why = make(self)
   if not ok then
     return nil, why
   end
@@ -85,9 +128,10 @@ function Folder:list()
   if not names then
     return nil, ("%s: %s"):format(self.path, why)
   end
+  sweep(self, names)
   local list = {}
   for _, name in ipairs(names) do
-    if name:sub(-#self.suffix) == self.suffix then
+    if name:sub(-#self.suffix) == self.suffix and name:sub(1, 1) ~= "." then
       list[#list + 1] = percent_encoding.decode(name:sub(1, -#self.suffix - 1))
     end
   end

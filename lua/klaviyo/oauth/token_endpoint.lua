@@ -115,6 +115,21 @@ local function is_token(value)
   return type(value) == "string" and value ~= "" and not value:find("[%c ]")
 end
 
+-- What a server may make an app store, for each field, in bytes.
+local MAX_FIELD = 65536
+
+-- Returns an error if a field of an answer is too large, or else nil.
+local function too_large(body, what)
+  for _, name in ipairs {"access_token", "refresh_token", "scope"} do
+    local value = body[name]
+    if type(value) == "string" and #value > MAX_FIELD then
+      return errors.new {kind = "decode", status = 200, maybe_sent = true,
+        message = ("%s: the answer has a %s of %d bytes; the maximum is %d"):format(what,
+          name, #value, MAX_FIELD)}
+    end
+  end
+end
+
 -- Returns the refresh token of an answer. Without one, as without a new one, the old
 -- one stays.
 local function refresh_token_of(body, old)
@@ -137,7 +152,10 @@ local DEFAULT_LIFE = 3600
 function M.pair(body, old, now, what)
   local refresh_token = refresh_token_of(body, old)
   local life = tonumber(body.expires_in)
-  if not is_token(body.access_token) or not is_token(refresh_token) then
+  local err = too_large(body, what)
+  if err then
+    return nil, err
+  elseif not is_token(body.access_token) or not is_token(refresh_token) then
     return nil, errors.new {kind = "decode", status = 200, maybe_sent = true,
       message = what .. ": the answer has no access_token and refresh_token"}
   end

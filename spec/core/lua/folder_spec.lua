@@ -1,6 +1,7 @@
 -- csrc/lua/l_folder.c and csrc/base/private_file.c
 local core = require "klaviyo.core"
 local folder = require "spec.support.folder"
+local klaviyo = require "klaviyo"
 local script = require "spec.support.script"
 
 local function read(path)
@@ -66,6 +67,75 @@ describe("core.write_private_file", function()
     assert.is_nil(ok)
     assert.matches("directory", why)
     assert.same({"file"}, core.list_folder(dir))
+  end)
+
+  it("leaves a file behind when it is killed, which core.remove_leftover removes", function()
+    local dir = folders.new()
+    local path = dir .. "/file"
+    local leftover
+    for _ = 1, 100 do
+      local wait = script.start([[
+        local core, path = require "klaviyo.core", ...
+        while true do
+          assert(core.write_private_file(path, ("secret"):rep(50000)))
+        end
+      ]], {args = {path}, timeout = 20, prefix = "timeout -s KILL 0." .. math.random(2, 4)})
+      wait()
+      for _, name in ipairs(core.list_folder(dir)) do
+        leftover = name:match("^file%.%w%w%w%w%w%w$") or leftover
+      end
+      if leftover then
+        break
+      end
+    end
+    assert.is_string(leftover)
+    assert.is_true(core.remove_leftover(dir .. "/" .. leftover))
+    assert.is_false(core.remove_leftover(dir .. "/" .. leftover))
+    assert.same({"file"}, core.list_folder(dir))
+  end)
+
+  it("is not disturbed by core.remove_leftover in another process", function()
+    local dir = folders.new()
+    local path = dir .. "/file"
+    local wait = script.start([[
+      local core, path, done = require "klaviyo.core", ...
+      for _ = 1, 100 do
+        assert(core.write_private_file(path, ("x"):rep(50000)))
+      end
+      io.open(done, "w"):close()
+    ]], {args = {path, dir .. "/done"}})
+    local found, deadline = 0, klaviyo.clock() + 20
+    repeat
+      local names = core.list_folder(dir)
+      for _, name in ipairs(names) do
+        if name:find("^file%.") then
+          found = found + 1
+          core.remove_leftover(dir .. "/" .. name)
+        end
+      end
+    until core.file_stamp(dir .. "/done") or klaviyo.clock() >= deadline
+    local output, status = wait()
+    assert.equal(0, status, output)
+    assert.is_true(found > 0)
+    assert.equal(2, #core.list_folder(dir))
+  end)
+end)
+
+describe("core.remove_leftover", function()
+  local folders = folder.here(after_each)
+
+  it("removes no file that is locked, no folder, and not what a link names", function()
+    local dir = folders.new()
+    script.shell(("mkdir %s/d; touch %s/f; ln -s f %s/l"):format(dir, dir, dir))
+    local held = assert(core.file_lock(dir .. "/locked"))
+    for _, name in ipairs {"d", "l", "locked", "absent"} do
+      assert.is_false(core.remove_leftover(dir .. "/" .. name), name)
+    end
+    held:release()
+    assert.is_true(core.remove_leftover(dir .. "/locked"))
+    local names = core.list_folder(dir)
+    table.sort(names)
+    assert.same({"d", "f", "l"}, names)
   end)
 end)
 

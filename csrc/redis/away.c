@@ -86,6 +86,8 @@ void away_set_turn (lease *l, const usage_state *s, int64_t now) {
     if (limit == 0 || limit >= hosts)
       continue;
     length = s->windows[i].length * 11 / 10 / limit;
+    if (length < 1) /* the limit is above one each millisecond */
+      length = 1;
     number = (now + l->clock) / length + 1;
     number += (l->index % hosts - number % hosts + hosts) % hosts;
     if (number * length - l->clock > l->turn)

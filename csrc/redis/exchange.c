@@ -125,7 +125,7 @@ static bool read_numbers (const redisReply *r, int64_t numbers[LEASE_REPLY]) {
   for (i = 0; i < LEASE_REPLY; i++) {
     if (r->element[i]->type != REDIS_REPLY_INTEGER)
       return false;
-    numbers[i] = r->element[i]->integer;
+    numbers[i] = lease_bound((int)i, r->element[i]->integer);
   }
   return true;
 }

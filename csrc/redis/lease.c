@@ -37,6 +37,9 @@
 #define SLOT_SHIFT 2   /* events of a slot, 4 ms, become one */
 #define RETENTION_MS 120000 /* how long a record is kept after its last use */
 #define MAX_CLOCK_MS (INT64_C(1) << 50)
+#define MAX_HOSTS 1000000
+#define MAX_LIMIT 1000000000 /* the largest number of a header field */
+#define MAX_EPOCH (INT64_C(1) << 53)
 
 /* Does not compile if the layout of a lease changed, or is too large. */
 typedef char lease_fits
@@ -123,6 +126,8 @@ static int64_t period_of (const lease *l) {
 
 
 static void bound (int64_t *time, int64_t most) {
+  if (*time < 0)
+    *time = 0;
   if (*time > most)
     *time = most;
 }
@@ -147,9 +152,10 @@ void lease_check (lease *l, int64_t now) {
   bound(&l->try_again, now + AWAY_RETRY_MS);
   bound(&l->turn, now + LEASE_MAX_MS);
   bound(&l->blocked, now + LEASE_MAX_MS);
-  bound(&l->clock, MAX_CLOCK_MS);
-  if (l->clock < -MAX_CLOCK_MS)
+  if (l->clock < -MAX_CLOCK_MS || l->clock > MAX_CLOCK_MS)
     l->clock = 0;
+  if (l->hosts > MAX_HOSTS)
+    l->hosts = MAX_HOSTS;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     bound(&l->windows[i].reset, now + LEASE_MAX_MS);
     bound(&l->windows[i].counted_at, now);
@@ -311,11 +317,6 @@ static bool add (buffer *to, int64_t number) {
 }
 
 
-static uint32_t number_of (int64_t n) {
-  return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
-}
-
-
 /* Returns which limits the service has reported: a bit for each window. */
 static int64_t reported_limits (const usage *u, const bucket *b) {
   int64_t mask = 0;
@@ -332,7 +333,7 @@ static void learn_limits (usage *u, const bucket *b, const int64_t *limits) {
   int i;
   for (i = 0; i < BUDGET_WINDOWS && !b->fixed; i++)
     if (u->windows[i].limit == 0)
-      u->windows[i].limit = number_of(limits[i]);
+      u->windows[i].limit = (uint32_t)limits[i];
 }
 
 
@@ -437,6 +438,31 @@ bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
 }
 
 
+int64_t lease_bound (int which, int64_t number) {
+  static const struct {
+    int64_t least, most;
+  } bounds[LEASE_REPLY] = {
+      {-1, 1},                 /* not 0: Redis lost its data */
+      {-MAX_EPOCH, MAX_EPOCH}, /* the epoch */
+      {0, MAX_WANTED},         /* granted tokens */
+      {0, LEASE_MAX_MS},       /* nothing is free before */
+      {0, MAX_HOSTS},          /* hosts */
+      {-1, 1},                 /* not 0: others use the limits, too */
+      {0, LEASE_MAX_MS},       /* blocked by the service */
+      {0, MAX_LIMIT},          /* used in each window */
+      {0, MAX_LIMIT},
+      {0, MAX_LIMIT},
+      {0, INT32_MAX},    /* which of those that ever were */
+      {0, MAX_CLOCK_MS}, /* the time of Redis */
+      {0, MAX_LIMIT},    /* the limits */
+      {0, MAX_LIMIT},
+      {0, MAX_LIMIT},
+  };
+  int64_t least = bounds[which].least, most = bounds[which].most;
+  return number < least ? least : number > most ? most : number;
+}
+
+
 /* The difference between both clocks is at most this, and at least that, both
 ** rounded. It must stay the same while events are reported: the end of a
 ** request takes back what its start counted. If it is too large, requests count
@@ -458,7 +484,7 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
   l->tell_all = false;
   set_clock(l, reply[11], asked, now);
   l->epoch = reply[1];
-  l->hosts = number_of(reply[4]);
+  l->hosts = (uint32_t)reply[4];
   l->contended = reply[5] != 0;
   if (asked >= l->blocked_at)
     l->blocked = 0;
@@ -467,10 +493,10 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
   learn_limits(u, b, &reply[12]);
   usage_describe(u, b, now, &s);
   for (i = 0; i < BUDGET_WINDOWS; i++) {
-    l->windows[i].used = number_of(reply[7 + i]);
+    l->windows[i].used = (uint32_t)reply[7 + i];
     l->windows[i].own = s.windows[i].used;
   }
-  l->index = number_of(reply[10]);
+  l->index = (uint32_t)reply[10];
   l->asked_for = asked;
 }
 
@@ -481,7 +507,7 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
 void lease_answer (lease *l, usage *u, const bucket *b,
                    const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
                    bool late) {
-  uint32_t granted = number_of(reply[2]);
+  uint32_t granted = (uint32_t)reply[2];
   if (l->asked == asked)
     l->asked = 0;
   late = late && now - asked >= LATE_MS;
@@ -500,13 +526,12 @@ void lease_answer (lease *l, usage *u, const bucket *b,
   if (l->tokens > 0 || granted > 0)
     l->until = asked + HELD_MS;
   if (granted > 0) {
-    l->tokens += granted < MAX_WANTED ? granted : MAX_WANTED;
+    l->tokens += granted;
     l->granted = granted;
     l->granted_at = now;
     l->wanted = false;
   }
-  l->retry_at = now + (reply[3] > 0 ? reply[3] : 0);
-  bound(&l->retry_at, now + LEASE_MAX_MS);
+  l->retry_at = now + reply[3];
 }
 
 

@@ -125,9 +125,14 @@ int64_t lease_due (const lease *l, int64_t now);
 bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now,
                 buffer *arguments);
 
-/* Ends an exchange that was begun at 'asked': with a reply, or without one. A
-** late reply is one that comes after lease_fail. If another process asked
-** meanwhile, a failure changes nothing. */
+/* Returns a number of a reply, which any server may have sent, or the nearest
+** one that the script can reply. */
+int64_t lease_bound (int which, int64_t number);
+
+/* Ends an exchange that was begun at 'asked': with a reply, whose numbers are
+** those that lease_bound returned, or without one. A late reply is one that
+** comes after lease_fail. If another process asked meanwhile, a failure changes
+** nothing. */
 void lease_answer (lease *l, usage *u, const bucket *b,
                    const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
                    bool late);

@@ -9,6 +9,7 @@
 #include "redis/connection.h"
 
 static feed *input; /* what the server sends */
+static buffer made; /* a reply that comes before it */
 static size_t bytes_sent;
 
 static CURLcode fake_recv (CURL *easy, void *to, size_t room, size_t *n);
@@ -38,9 +39,16 @@ typedef struct fixture {
 
 /* Some bytes of the input, in pieces. */
 static CURLcode fake_recv (CURL *easy, void *to, size_t room, size_t *n) {
-  size_t size = feed_byte(input);
+  size_t size;
   (void)easy;
-  *n = 0;
+  *n = made.size;
+  if (made.size > 0) {
+    CHECK(made.size <= room);
+    memcpy(to, made.data, made.size);
+    made.size = 0;
+    return CURLE_OK;
+  }
+  size = feed_byte(input);
   if (size == 0 && feed_over(input))
     return CURLE_AGAIN;
   if (size > room)
@@ -118,6 +126,40 @@ static void begin (fixture *w) {
 }
 
 
+static int64_t number (feed *f, int64_t now) {
+  static const int64_t list[] = {
+      0,         1,          2,         5,         -1,         100,
+      INT32_MIN, UINT32_MAX, INT32_MAX, 100000,    1000000000, T,
+      INT64_MIN, INT64_MAX,  -T,        2000000000000};
+  unsigned n = feed_below(f, 20);
+  return n < 16 ? list[n] : now + n - 18;
+}
+
+
+/* A reply as that of the script, but with any numbers. */
+static void reply (fixture *w) {
+  char text[32];
+  int i;
+  CHECK(buffer_add_text(&made, "*15\r\n"));
+  for (i = 0; i < LEASE_REPLY; i++) {
+    (void)snprintf(text, sizeof(text), ":%lld\r\n",
+                   (long long)number(input, w->now));
+    CHECK(buffer_add_text(&made, text));
+  }
+  exchanges_run(w->all, true, w->now);
+  made.size = 0;
+}
+
+
+/* Another program writes to the record. */
+static void spoil (fixture *w) {
+  size_t at = (feed_byte(input) * 256u + feed_byte(input)) % sizeof(lease);
+  int64_t n = number(input, w->now);
+  memcpy((char *)&w->lease + at / sizeof(n) * sizeof(n), &n, sizeof(n));
+  lease_check(&w->lease, w->now);
+}
+
+
 /* A request is sent, with Redis or without. */
 static void take (fixture *w) {
   int tries = 0;
@@ -160,17 +202,20 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
     w.all->reconnect_at = INT64_MAX; /* no real connection */
     if (connection_is_closed(w.all->connection))
       connected(&w);
-    switch (feed_below(&f, 6)) {
+    switch (feed_below(&f, 8)) {
       case 0: begin(&w); break;
       case 1: exchanges_send(w.all, w.now); break;
       case 2: w.now += feed_byte(&f) * 10; break;
       case 3: take(&w); break;
+      case 6: reply(&w); break;
+      case 7: spoil(&w); break;
       default: exchanges_run(w.all, true, w.now); break;
     }
     CHECK(w.lease.events.count >= 0 && w.lease.events.count <= LEASE_EVENTS);
     CHECK(w.all->count >= 0 && w.all->count <= MAX_EXCHANGES);
   }
   exchanges_free(w.all);
+  buffer_free(&made);
   CHECK(w.begun == w.finished);
   CHECK(w.delivered >= w.begun);
   take(&w);

@@ -191,6 +191,17 @@ static bool look_at (lua_State *L, call *c) {
 }
 
 
+/* The client runs until it waits, as in a loop. */
+static void run_client (calls_client *cl, bool ready) {
+  int runs = 0;
+  int64_t due = client_run(cl, ready, the_time);
+  while (due <= the_time) {
+    CHECK(due == the_time && ++runs < 1000);
+    due = client_run(cl, false, the_time);
+  }
+}
+
+
 /* The others do not wait for a call that was cancelled between two parts. */
 static void check_first (const caller *k) {
   CHECK(k->first == NULL || k->first->state != CALL_PAUSED ||
@@ -249,8 +260,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
         }
         break;
       default:
-        CHECK(client_run(cl, true, the_time) >= the_time);
-        CHECK(client_run(cl, false, the_time) >= the_time);
+        run_client(cl, true);
         check_first(k);
         break;
     }

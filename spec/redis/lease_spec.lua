@@ -13,7 +13,7 @@ local T = 1700000000000
 local function reply(fields)
   local r = {0, 77, 0, 0, 1, 0, 0, 0, 0, 0, 0, T, 0, 0, 0}
   local index = {status = 1, epoch = 2, granted = 3, wait = 4, hosts = 5, contended = 6,
-    blocked = 7, used = 8, index = 11, second = 13, minute = 14}
+    blocked = 7, used = 8, index = 11, time = 12, second = 13, minute = 14}
   for name, value in pairs(fields) do
     r[index[name]] = value
   end
@@ -92,6 +92,27 @@ describe("a lease", function()
     assert.equal(5, host:wait(T + 396))
     assert.equal(399, host:due(T + 2))
     assert.equal(0, host:due(T + 401))
+  end)
+
+  it("waits for two days at most, whatever number Redis replies", function()
+    local most = 2 * 86400 * 1000
+    for _, wait in ipairs {2 ^ 48, 2 ^ 62, 2 ^ 63 - 1024} do
+      assert.equal(most - 1, leased(0, {wait = wait}):due(T + 2))
+    end
+    assert.equal(0, leased(0, {wait = -2 ^ 63}):due(T + 2))
+    for _, time in ipairs {-2 ^ 63, 2 ^ 63 - 1024} do
+      local host = leased(1, {time = time, blocked = 2 ^ 63 - 1024})
+      assert.equal(86400 * 1000 - 1, host:wait(T + 2)) -- as the service may say
+    end
+  end)
+
+  it("has as many tokens and hosts as are possible", function()
+    local state = leased(2 ^ 63 - 1024, {hosts = 2 ^ 63 - 1024}):state(T + 2)
+    assert.equal(10000, state.tokens)
+    assert.equal(1000000, state.hosts)
+    state = leased(-2 ^ 63, {hosts = -2 ^ 63}):state(T + 2)
+    assert.equal(0, state.tokens)
+    assert.equal(0, state.hosts)
   end)
 
   it("does not exceed the limits of its own usage", function()
@@ -370,8 +391,9 @@ describe("without Redis, a host", function()
     end
   end)
 
-  it("waits for two days at most, however many hosts Redis names", function()
-    local host = probe.new(10)
+  -- How long a host waits for its turn, of many that Redis names.
+  local function turn_of(limit)
+    local host = probe.new(limit)
     host:wait(T)
     host:ask(T)
     host:answer(T, T, reply {hosts = 2 ^ 31 - 1, index = 5})
@@ -381,7 +403,15 @@ describe("without Redis, a host", function()
       local wait = host:wait(now)
       assert.is_true(wait > 0 and wait <= 2 * 86400 * 1000)
     end
-    assert.is_true(host:wait(now) <= 2 * 86400 * 1000)
+    return host:wait(now)
+  end
+
+  it("waits for two days at most, however many hosts Redis names", function()
+    assert.is_true(turn_of(10) <= 2 * 86400 * 1000)
+  end)
+
+  it("takes turns even if more than one request per millisecond is allowed", function()
+    assert.is_true(turn_of(2000) <= 2 * 86400 * 1000)
   end)
 
   it("uses the limits if it was never in contact", function()

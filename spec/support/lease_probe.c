@@ -109,7 +109,7 @@ static int l_answer (lua_State *L) {
   luaL_checktype(L, 4, LUA_TTABLE);
   for (i = 0; i < LEASE_REPLY; i++) {
     lua_rawgeti(L, 4, i + 1);
-    reply[i] = (int64_t)luaL_checknumber(L, -1);
+    reply[i] = lease_bound(i, (int64_t)luaL_checknumber(L, -1));
     lua_pop(L, 1);
   }
   lease_answer(&h->lease, &h->usage, &h->bucket, reply, asked, now,

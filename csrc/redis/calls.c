@@ -99,6 +99,8 @@ void caller_release (caller *k) {
   free(k->address.sentinel);
   free(k->address.user);
   free_secret(k->address.password);
+  free(k->address.sentinel_user);
+  free_secret(k->address.sentinel_password);
   free(k->address.ca_file);
   free(k);
 }

@@ -305,19 +305,25 @@ static void send_setup (connection *c, setup_step step, int count,
 }
 
 
+static void send_auth (connection *c, const char *user, const char *password) {
+  if (password != NULL && user != NULL)
+    send_setup(c, SETUP_AUTH, 3, "AUTH", user, password);
+  else if (password != NULL)
+    send_setup(c, SETUP_AUTH, 2, "AUTH", password, NULL);
+}
+
+
 static void start_setup (connection *c) {
   const redis_address *a = c->address;
   char number[16];
   c->state = SETUP;
   if (c->asks_sentinel) {
+    send_auth(c, a->sentinel_user, a->sentinel_password);
     send_setup(c, SETUP_SENTINEL, 3, "SENTINEL", "get-master-addr-by-name",
                a->sentinel);
     return;
   }
-  if (a->password != NULL && a->user != NULL)
-    send_setup(c, SETUP_AUTH, 3, "AUTH", a->user, a->password);
-  else if (a->password != NULL)
-    send_setup(c, SETUP_AUTH, 2, "AUTH", a->password, NULL);
+  send_auth(c, a->user, a->password);
   (void)snprintf(number, sizeof(number), "%d", a->database);
   if (a->database != 0)
     send_setup(c, SETUP_SELECT, 2, "SELECT", number, NULL);
@@ -384,20 +390,39 @@ static bool refuses_all (const char *text) {
 }
 
 
+/* An error in place of the reply to a first command. It is shown without the
+** words of that command, one of which may be the password: servers repeat those
+** of a command that they do not know. */
+static void refuse_setup (connection *c, setup_step step, const redisReply *r) {
+  char text[MAX_PROBLEM];
+  const char *words = strstr(r->str, ", with args");
+  bool is_access = step == SETUP_AUTH || error_begins(r->str, "NOAUTH") ||
+                   error_begins(r->str, "NOPERM");
+  (void)snprintf(text, sizeof(text), "%.*s%s",
+                 words != NULL ? (int)(words - r->str) : MAX_PROBLEM / 2,
+                 r->str,
+                 is_access && c->asks_sentinel
+                     ? " (a sentinel: see sentinel_password in the URL)"
+                     : "");
+  connection_close(c, text);
+  c->refused = true;
+}
+
+
 /* Handles the reply to the first of the steps that are awaited. */
 static bool setup_reply (connection *c, const redisReply *r) {
-  unsigned step = c->steps & -c->steps;
+  setup_step step = (setup_step)(c->steps & -c->steps);
   c->steps &= ~step;
   if (step == SETUP_SCRIPT) { /* an error: the script is sent each time */
     if (r->type == REDIS_REPLY_STRING && r->len == 40)
       memcpy(c->sha, r->str, 41);
     if (r->type == REDIS_REPLY_ERROR && (c->has_ended || refuses_all(r->str))) {
-      connection_refuse(c, r);
+      refuse_setup(c, SETUP_SCRIPT, r);
       return false;
     }
   }
   else if (r->type == REDIS_REPLY_ERROR) {
-    connection_refuse(c, r);
+    refuse_setup(c, step, r);
     return false;
   }
   else if (step == SETUP_SENTINEL)

@@ -22,6 +22,7 @@ typedef struct redis_address {
   char *unix_path; /* NULL: by TCP */
   char *sentinel;  /* the name of the primary; NULL: no sentinels */
   char *user, *password, *ca_file;
+  char *sentinel_user, *sentinel_password; /* NULL: they require none */
   int database;
   bool tls;
 } redis_address;

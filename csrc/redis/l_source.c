@@ -55,6 +55,8 @@ redis_address read_address (lua_State *L) {
   a.sentinel = text_field(L, "sentinel");
   a.user = text_field(L, "user");
   a.password = text_field(L, "password");
+  a.sentinel_user = text_field(L, "sentinel_user");
+  a.sentinel_password = text_field(L, "sentinel_password");
   a.ca_file = text_field(L, "ca_file");
   lua_getfield(L, -1, "database");
   a.database = (int)lua_tointeger(L, -1);
@@ -108,8 +110,8 @@ static char *host_name (const char *path) {
 
 /*
 ** hiredis.source{servers = {"host:port", …} | path =, sentinel =, user =,
-** password =, ca_file =, database =, tls =, script =, file = (the local one)}
-** -> source. A source is never freed.
+** password =, sentinel_user =, sentinel_password =, ca_file =, database =, tls
+** =, script =, file = (the local one)} -> source. A source is never freed.
 */
 static int l_source (lua_State *L) {
   redis_address address;

@@ -192,6 +192,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   address.database = (int)feed_below(&f, 2);
   address.sentinel = feed_below(&f, 4) == 0 ? name : NULL;
   address.password = feed_below(&f, 2) == 0 ? name : NULL;
+  address.sentinel_password = feed_below(&f, 2) == 0 ? name : NULL;
   w.bucket.key = 1;
   w.bucket.limit[0] = 10;
   w.bucket.limit[1] = feed_below(&f, 2) * 150;

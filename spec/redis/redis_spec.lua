@@ -208,6 +208,9 @@ describe("the URL of a Redis", function()
       address.parse "redis+unix:///run/redis.sock?db=1")
     assert.same({servers = {"a:26379", "b:1"}, sentinel = "shop", database = 4,
       name = "a:26379,b:1"}, address.parse "redis+sentinel://a,b:1/shop/4")
+    assert.same({servers = {"a:26379"}, sentinel = "shop", database = 0, name = "a:26379",
+      user = "u", password = "p", sentinel_user = "s", sentinel_password = "a&b=c"},
+      address.parse "redis+sentinel://u:p@a/shop?sentinel_username=s&sentinel_password=a%26b=c")
   end)
 
   it("is refused if it is not valid, without showing it", function()
@@ -220,10 +223,13 @@ describe("the URL of a Redis", function()
     for _, url in ipairs {"redis://", "redis://u:secret@", "redis://u:secret@h:0",
         "redis://u:secret@h:1/x", "redis://secret@h", "rediss+unix://u:secret@/x",
         "redis+sentinel://u:secret@h", "redis://u:secret@a,b", "redis+unix://u:secret@x",
-        "redis://u:secret@h?secret=1x", "redis://u:secret@h:99999"} do
+        "redis://u:secret@h?secret=1x", "redis://u:secret@h:99999",
+        "redis://h?sentinel_password=hidden", "redis+sentinel://h/s?sentinel_username=hidden",
+        "redis+sentinel://h/s/x?sentinel_password=hidden"} do
       local ok, message = pcall(address.parse, url)
       assert.is_false(ok, url)
       assert.matches("rate_limit_file: ", message)
+      assert.is_nil(message:find("hidden", 1, true), message)
       if not url:find("secret=") then
         assert.is_nil(message:find("secret", 1, true), message)
       end

@@ -107,6 +107,9 @@ describe("userinfo.redacted", function()
       ["https://a:b@c/ and http://d@e:p@f"] = "https://[redacted]@c/ and http://[redacted]@f",
       ["https://a.klaviyo.com/api/profiles?filter=equals(email,a@b.c)"] =
         "https://a.klaviyo.com/api/profiles?filter=equals(email,a@b.c)",
+      ["redis+sentinel://a:b@c/d?sentinel_username=e&sentinel_password=f@g&db=1 is not"] =
+        "redis+sentinel://[redacted]@c/d?sentinel_username=[redacted]&sentinel_password=[redacted]"
+        .. "&db=1 is not",
       ["no user@example.com here"] = "no user@example.com here",
     } do
       assert.equal(wanted, userinfo.redacted(text))

@@ -55,15 +55,24 @@ local function read_database(text, address)
   end
 end
 
-local function read_query(text, address)
+-- The parameters for sentinels have these names in programs for Python and Go, too.
+local function read_query(text, address, is_sentinel)
   for name, value in text:gmatch("([^&=]+)=?([^&]*)") do
     if name == "ca_file" then
       address.ca_file = decoded(value)
     elseif name == "db" then
       read_database(value, address)
+    elseif name == "sentinel_username" and is_sentinel then
+      address.sentinel_user = decoded(value)
+    elseif name == "sentinel_password" and is_sentinel then
+      address.sentinel_password = decoded(value)
     else
-      refuse(("the parameter %q is not known (ca_file and db are)"):format(name))
+      refuse(("the parameter %q is not known (%s are)"):format(name, is_sentinel
+        and "ca_file, db, sentinel_username and sentinel_password" or "ca_file and db"))
     end
+  end
+  if address.sentinel_user and not address.sentinel_password then
+    refuse("sentinel_username is set without sentinel_password")
   end
 end
 
@@ -84,7 +93,7 @@ function M.parse(url, what)
   end
   local address = {tls = kind.tls, database = 0}
   local body, query = rest:match("^([^?]*)%??(.*)$")
-  read_query(query, address)
+  read_query(query, address, kind.sentinel)
   local userinfo, after = body:match("^(.*)@(.*)$")
   if userinfo then
     read_userinfo(userinfo, address)

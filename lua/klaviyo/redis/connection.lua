@@ -73,13 +73,21 @@ local EXPLAINED = {
     .. "without cluster mode",
 }
 
+-- Returns an error without the passwords, in case a server repeats them.
+local function new_error(self, fields)
+  if self.sentinel_secret then
+    fields.message = errors.excerpt(fields.message, self.sentinel_secret, math.huge)
+  end
+  return errors.new(fields, self.secret)
+end
+
 -- Returns the error of an error reply.
 local function refused(self, text)
   local code = code_of(text)
-  return errors.new({
+  return new_error(self, {
     kind = "redis", code = code, message = ("Redis at %s: %s%s"):format(self.name, text,
       EXPLAINED[code] and " (" .. EXPLAINED[code] .. ")" or ""),
-  }, self.secret)
+  })
 end
 
 local function nothing() end
@@ -103,10 +111,10 @@ end
 
 -- Returns an error of a call that got no reply, or not all.
 local function failure_of(self, kind, text, ran, maybe_run, replies)
-  local err = kind == "redis" and refused(self, text) or errors.new({
+  local err = kind == "redis" and refused(self, text) or new_error(self, {
     kind = kind, message = ("Redis at %s: %s"):format(self.name, text),
     maybe_sent = maybe_run > ran,
-  }, self.secret)
+  })
   err.ran, err.maybe_run, err.replies = ran, maybe_run, replies
   return err
 end
@@ -195,7 +203,7 @@ function M.new(url, options)
   end
   return setmetatable({
     link = hiredis.connection(where), name = where.name, secret = where.password,
-    timeout = values.timeout,
+    sentinel_secret = where.sentinel_password, timeout = values.timeout,
   }, Connection)
 end
 

@@ -2,6 +2,9 @@
 
 local M = {}
 
+-- The user and the password of sentinels: see klaviyo.redis.address.
+local PARAMETER = "([?&]sentinel_%l+=)[^%s&'\"]+"
+
 -- Up to the last "@" of the authority: a password may contain one.
 local USERINFO = "(%a[%w+.-]*://)([^%s/?#'\"]*)@"
 
@@ -12,6 +15,7 @@ local FORM = "[user:password"
 ---@param text string
 ---@return string
 function M.redacted(text)
+  text = text:gsub(PARAMETER, "%1[redacted]")
   return (text:gsub(USERINFO, function(scheme, userinfo)
     return userinfo ~= FORM and scheme .. "[redacted]@" or nil
   end))

@@ -5,9 +5,7 @@ local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 
-local has_redis = pcall(require, "klaviyo.redis")
-local missing = not has_redis and "libhiredis-dev is not installed"
-  or require("spec.support.redis_server").missing()
+local missing = require("spec.support.redis_server").missing_with_client()
 
 local TRACK = [[
   local base_url, key, path = ...

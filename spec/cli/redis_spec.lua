@@ -1,7 +1,5 @@
 -- klaviyo limits --redis
-local missing = require("spec.support.redis_server").missing_with_client()
-if missing then
-  pending("limits on Redis: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "limits on Redis") then
   return
 end
 local cli = require "spec.support.cli"

@@ -1,8 +1,6 @@
 -- The section "Redis" of docs/operations.md: its commands, its user and its figures.
 
-local missing = require("spec.support.redis_server").missing_with_client()
-if missing then
-  pending("the commands for Redis: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "the commands for Redis") then
   return
 end
 local cli = require "spec.support.cli"

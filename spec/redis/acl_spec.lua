@@ -1,10 +1,6 @@
 -- The users of Redis that SECURITY.md recommends can do what the client needs, and
 -- nothing else.
-local found = pcall(require, "klaviyo.redis.stream")
-local missing = not found and "libhiredis-dev is not installed"
-  or require("spec.support.redis_server").missing()
-if missing then
-  pending("users of Redis: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "users of Redis") then
   return
 end
 local folder = require "spec.support.folder"

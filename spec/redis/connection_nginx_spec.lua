@@ -1,16 +1,10 @@
 -- Commands to Redis in the light threads of an nginx worker, whose loop thread does
 -- the input and output.
-local found = pcall(require, "klaviyo.redis")
 local redis_server = require "spec.support.redis_server"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-end
-local missing = not found and "libhiredis-dev is not installed"
-  or redis_server.missing() or worker.missing()
-if missing then
-  pending("connections to Redis in nginx: " .. missing)
+local WHAT = "connections to Redis in nginx"
+if not (worker.is_available(pending, WHAT) and redis_server.is_available(pending, WHAT)) then
   return
 end
 

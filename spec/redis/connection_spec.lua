@@ -1,8 +1,6 @@
 -- Commands to a Redis of the spec's own, by the connection for Lua code.
 local redis_server = require "spec.support.redis_server"
-local missing = redis_server.missing_with_client()
-if missing then
-  pending("connections to Redis: " .. missing)
+if not redis_server.is_available(pending, "connections to Redis") then
   return
 end
 local connection = require "klaviyo.redis.connection"

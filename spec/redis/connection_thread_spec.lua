@@ -1,13 +1,9 @@
 -- Commands whose input and output a loop thread does while another thread submits
 -- them, as in nginx: each spec runs in a process of its own.
-local found = pcall(require, "klaviyo.redis")
-local missing = not found and "libhiredis-dev is not installed"
-  or require("spec.support.redis_server").missing()
-if missing then
-  pending("connections to Redis by a loop thread: " .. missing)
+local redis_server = require "spec.support.redis_server"
+if not redis_server.is_available(pending, "connections to Redis by a loop thread") then
   return
 end
-local redis_server = require "spec.support.redis_server"
 local script = require "spec.support.script"
 
 local TOOLS = [[

@@ -1,10 +1,6 @@
 -- Exchanges by a loop thread while another thread takes tokens: each spec runs in a
 -- process of its own.
-local found = pcall(require, "klaviyo.redis")
-local missing = not found and "libhiredis-dev is not installed"
-  or require("spec.support.redis_server").missing()
-if missing then
-  pending("limits on Redis by a loop thread: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "limits on Redis by a loop thread") then
   return
 end
 local raw = require "spec.support.raw"

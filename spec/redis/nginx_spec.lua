@@ -1,16 +1,10 @@
 -- Limits on Redis in an nginx worker, whose loop thread makes the exchanges: the
 -- worker waits for none.
-local found = pcall(require, "klaviyo.redis")
 local redis_server = require "spec.support.redis_server"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-end
-local missing = not found and "libhiredis-dev is not installed"
-  or redis_server.missing() or worker.missing()
-if missing then
-  pending("limits on Redis in nginx: " .. missing)
+local WHAT = "limits on Redis in nginx"
+if not (worker.is_available(pending, WHAT) and redis_server.is_available(pending, WHAT)) then
   return
 end
 

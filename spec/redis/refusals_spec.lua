@@ -1,7 +1,5 @@
 -- Limits on servers of Redis that refuse something, or that are not reached.
-local missing = require("spec.support.redis_server").missing_with_client()
-if missing then
-  pending("limits on Redis: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "limits on Redis") then
   return
 end
 local fake_redis = require "spec.support.fake_redis"

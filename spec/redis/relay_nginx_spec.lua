@@ -1,16 +1,10 @@
 -- The relay of an outbox in nginx: several workers, each with a timer for its file and
 -- one for the stream.
-local found = pcall(require, "klaviyo.redis.stream")
 local redis_server = require "spec.support.redis_server"
 local worker = require "spec.support.worker"
 
-if not rawget(_G, "jit") then
-  return -- nginx runs LuaJIT in any case: once is enough
-end
-local missing = not found and "libhiredis-dev is not installed"
-  or redis_server.missing() or worker.missing()
-if missing then
-  pending("the relay of an outbox in nginx: " .. missing)
+local WHAT = "the relay of an outbox in nginx"
+if not (worker.is_available(pending, WHAT) and redis_server.is_available(pending, WHAT)) then
   return
 end
 

@@ -1,10 +1,6 @@
 -- An outbox whose events go through a stream of a Redis, which the spec starts.
 local core = require "klaviyo.core"
-local found = pcall(require, "klaviyo.redis.stream")
-local missing = not found and "libhiredis-dev is not installed"
-  or require("spec.support.redis_server").missing()
-if missing then
-  pending("the relay of an outbox: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "the relay of an outbox") then
   return
 end
 local folder = require "spec.support.folder"

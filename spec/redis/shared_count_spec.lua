@@ -1,14 +1,8 @@
 -- What klaviyo.redis reads of limits and of streams, and that it only reads.
-local found, redis = pcall(require, "klaviyo.redis")
-if not found then
-  pending("klaviyo.redis.hiredis was not built: libhiredis-dev is not installed")
+if not require("spec.support.redis_server").is_available(pending, "limits on Redis") then
   return
 end
-local missing = require("spec.support.redis_server").missing()
-if missing then
-  pending("limits on Redis: " .. missing)
-  return
-end
+local redis = require "klaviyo.redis"
 local raises = require "spec.support.raises"
 local redis_exchange = require "spec.support.redis_exchange"
 local redis_hosts = require "spec.support.redis_hosts"

@@ -1,8 +1,6 @@
 -- What klaviyo.metrics shows of a stream of events. Scripts of their own: one that has
 -- begun to count does not end.
-local missing = require("spec.support.redis_server").missing_with_client()
-if missing then
-  pending("a stream of events: " .. missing)
+if not require("spec.support.redis_server").is_available(pending, "a stream of events") then
   return
 end
 local exposition = require "spec.support.exposition"

@@ -1,12 +1,10 @@
 -- A stream of events, in a Redis that the spec starts.
-local found, stream = pcall(require, "klaviyo.redis.stream")
 local redis_server = require "spec.support.redis_server"
-local missing = not found and "libhiredis-dev is not installed" or redis_server.missing()
-if missing then
-  pending("a stream of events: " .. missing)
+if not redis_server.is_available(pending, "a stream of events") then
   return
 end
 local socket = require "socket"
+local stream = require "klaviyo.redis.stream"
 
 local KEY = "klaviyo:events"
 

@@ -28,6 +28,19 @@ function M.missing_with_client()
   return M.missing()
 end
 
+--- Returns whether the specs of a file that use klaviyo.redis and a server can run.
+--- Otherwise they are pending.
+---@param pending function  busted's
+---@param what string  "limits on Redis"
+---@return boolean
+function M.is_available(pending, what)
+  local missing = M.missing_with_client()
+  if missing then
+    pending(what .. ": " .. missing)
+  end
+  return not missing
+end
+
 local function free_port()
   local server = assert(socket.bind("127.0.0.1", 0))
   local _, port = server:getsockname()

@@ -91,7 +91,7 @@ install_packed() {
   rm "$trees/empty/$(basename "$rock")"
 }
 
-# interpreter, tree, Lua version, directory and name of the specs
+# interpreter, tree, Lua version, directory with the sources, name of the rock's spec
 use() {
   echo "$1 with the rock of $2"
   (
@@ -100,7 +100,7 @@ use() {
     LUA_PATH="$trees/$2/share/lua/$3/?.lua;$trees/$2/share/lua/$3/?/init.lua;;" \
     LUA_CPATH="$trees/$2/lib/lua/$3/?.so;;" \
       "$1" $busted --output=plainTerminal --pattern=_rock \
-      "${4:-$repository}/spec/${5:-rock}"
+      "${4:-$repository}/spec/rock/${5:-klaviyo}_rock.lua"
   ) || status=1
   if [ -n "$(ls -A "$trees/empty")" ]; then
     echo "the empty directory is no longer empty:"
@@ -139,17 +139,17 @@ esac
 install lua5.4 5.4 "$outbox"
 install luajit 5.1 "$outbox"
 install_packed klaviyo-outbox
-use lua5.4 packed 5.4 "$trees/unpacked" rock_outbox
-use lua5.4 lua5.4 5.4 "$repository" rock_outbox
-use luajit luajit 5.1 "$repository" rock_outbox
+use lua5.4 packed 5.4 "$trees/unpacked" outbox
+use lua5.4 lua5.4 5.4 "$repository" outbox
+use luajit luajit 5.1 "$repository" outbox
 
 # and limits on Redis
 install lua5.4 5.4 "$redis"
 install luajit 5.1 "$redis"
 install_packed klaviyo-redis
-use lua5.4 packed 5.4 "$trees/unpacked" rock_redis
-use lua5.4 lua5.4 5.4 "$repository" rock_redis
-use luajit luajit 5.1 "$repository" rock_redis
+use lua5.4 packed 5.4 "$trees/unpacked" redis
+use lua5.4 lua5.4 5.4 "$repository" redis
+use luajit luajit 5.1 "$repository" redis
 
 # so is the command. LuaRocks writes the paths of the tree into its executable,
 # unless it does not look for what the rock needs. argparse is the system's.
@@ -160,7 +160,7 @@ echo 'lua_interpreter = "luajit"' >>"$HOME/.luarocks/config-5.1.lua"
 install lua5.4 5.4 "$cli" one
 install luajit 5.1 "$cli" one
 install_packed klaviyo-cli one
-use lua5.4 packed 5.4 "$trees/unpacked" rock_cli
-use lua5.4 lua5.4 5.4 "$repository" rock_cli
-use luajit luajit 5.1 "$repository" rock_cli
+use lua5.4 packed 5.4 "$trees/unpacked" cli
+use lua5.4 lua5.4 5.4 "$repository" cli
+use luajit luajit 5.1 "$repository" cli
 exit $status

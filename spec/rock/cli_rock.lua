@@ -4,31 +4,19 @@
 local klaviyo = require "klaviyo"
 local shell = require "klaviyo.sandbox.shell"
 
-local tree = assert(os.getenv("KLAVIYO_ROCK"), "KLAVIYO_ROCK: see tools/rock.sh")
-
-local function lines(command)
-  local list = {}
-  for line in select(2, shell.run(command)):gmatch("[^\n]+") do
-    list[#list + 1] = line
-  end
-  return list
-end
+local installed = dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "installed.lua")
 
 -- Runs the executable without the paths of this process.
 local function klaviyo_command(arguments, env)
   return shell.run(("env -u LUA_PATH -u LUA_CPATH -u KLAVIYO_API_KEY -u KLAVIYO_ACCOUNT XDG_CONFIG_HOME=/nonexistent "
-    .. "%s %s/bin/klaviyo %s"):format(env or "", shell.quote(tree), arguments))
+    .. "%s %s/bin/klaviyo %s"):format(env or "", shell.quote(installed.tree), arguments))
 end
 
 describe("the installed rock of the command", function()
   it("has every module of the tree it came from", function()
-    local source = debug.getinfo(1, "S").source:match("^@(.*)/spec/rock_cli/[^/]*$")
-    local function modules(dir)
-      return lines("cd " .. dir .. " && find klaviyo -path 'klaviyo/cli*' -name '*.lua' | sort")
-    end
-    local here = modules(shell.quote(source) .. "/lua")
+    local here, there = installed.modules "-path 'klaviyo/cli*'"
     assert.is_true(#here > 20)
-    assert.same(here, modules(shell.quote(tree) .. "/share/lua/5.*"))
+    assert.same(here, there)
   end)
 
   it("has an executable that finds its modules, and a manual", function()
@@ -38,7 +26,7 @@ describe("the installed rock of the command", function()
     ok, output = klaviyo_command "doctor --offline"
     assert.is_false(ok) -- there is no key
     assert.matches('"check":"libcurl"', output)
-    assert.equal(1, #lines("find " .. shell.quote(tree) .. " -name klaviyo.1"))
+    assert.equal(1, #installed.find "*/klaviyo.1")
   end)
 
   it("calls a sandbox", function()

@@ -5,6 +5,7 @@
 local klaviyo = require "klaviyo"
 local key = require "spec.support.key"
 local snippets = require "spec.support.snippets"
+local tables = require "klaviyo.util.tables"
 
 package.path = "tools/?.lua;" .. package.path
 local fields = require "reference_fields"
@@ -44,15 +45,6 @@ local function inner(fn, name, visited)
       return value
     end
   end
-end
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
 end
 
 local function names_of(...)
@@ -158,7 +150,7 @@ describe("docs/reference.md", function()
   end)
 
   it("has one section for each name", function()
-    assert.equal(#sorted(documented), mentions)
+    assert.equal(#tables.sorted(documented), mentions)
   end)
 
   it("has a section for every function of the modules", function()
@@ -177,8 +169,8 @@ describe("docs/reference.md", function()
         public[("klaviyo.%s.%s"):format(name, member)] = true
       end
     end
-    assert.is_true(#sorted(public) > 30)
-    for _, name in ipairs(sorted(public)) do
+    assert.is_true(#tables.sorted(public) > 30)
+    for _, name in ipairs(tables.sorted(public)) do
       assert.truthy(documented[name], name .. " has no section")
     end
   end)
@@ -198,8 +190,8 @@ describe("docs/reference.md", function()
     methods_of(getmetatable(env.rows).__index, "rows:", public)
     methods_of(getmetatable(env.writer).__index, "writer:", public)
     public["task:finish"] = nil  -- only the scheduler calls it
-    assert.is_true(#sorted(public) > 30)
-    for _, name in ipairs(sorted(public)) do
+    assert.is_true(#tables.sorted(public) > 30)
+    for _, name in ipairs(tables.sorted(public)) do
       assert.truthy(documented[name], name .. " has no section")
     end
   end)
@@ -233,7 +225,7 @@ describe("docs/reference.md", function()
     local function check(resource, known)
       local class = inner(getmetatable(resource).__index, "methods")
       local reading = getmetatable(class).__index
-      for _, verb in ipairs(sorted(names_of(class, reading))) do
+      for _, verb in ipairs(tables.sorted(names_of(class, reading))) do
         assert.is_true(known[verb], verb .. " has no section")
       end
     end
@@ -412,7 +404,7 @@ describe("docs/reference.md", function()
       ["klaviyo.sandbox.Fault"] = inner(faults.add, "FIELDS"),
     }
     for class, rules in pairs(real) do
-      assert.same(sorted(rules), sorted(declared(class)), class)
+      assert.same(tables.sorted(rules), tables.sorted(declared(class)), class)
       for _, field in ipairs(fields.classes()[class]) do
         same_rule(class, field, rules[field.name])
       end

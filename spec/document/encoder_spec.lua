@@ -7,6 +7,7 @@ local encoder = require "klaviyo.document.encoder"
 local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 local payload = require "klaviyo.outbox.payload"
+local tables = require "klaviyo.util.tables"
 
 local state = tonumber(os.getenv("SEED")) or 20261128
 
@@ -38,15 +39,6 @@ local function odd()
 end
 
 local flat
-
-local function sorted(members)
-  local list = {}
-  for name in pairs(members or {}) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
 
 local function value_of(member, depth)
   if one_in(12) then
@@ -94,19 +86,19 @@ function flat(res, depth)
     return choice(TEXTS)
   end
   local t, needed = {}, res.required or {}
-  for _, name in ipairs(sorted(res.attributes)) do
+  for _, name in ipairs(tables.sorted(res.attributes)) do
     local member = res.attributes[name]
     if member.required and not one_in(40) or one_in(depth + 1) and depth < 5 then
       t[spelled(name)] = value_of(member, depth)
     end
   end
-  for _, name in ipairs(sorted(res.relationships)) do
+  for _, name in ipairs(tables.sorted(res.relationships)) do
     local member = res.relationships[name]
     if member.required and not one_in(40) or one_in(4) then
       t[name] = member.many and {"1", "2"} or "1"
     end
   end
-  for _, name in ipairs(sorted(res.meta)) do
+  for _, name in ipairs(tables.sorted(res.meta)) do
     if one_in(4) then
       t.meta = {[name] = value_of(res.meta[name], depth)}
     end

@@ -1,5 +1,6 @@
 local operations = require "klaviyo.operations"
 local script = require "spec.support.script"
+local tables = require "klaviyo.util.tables"
 
 -- revision → operations of its OpenAPI document
 local COUNTS = {
@@ -42,12 +43,7 @@ end
 
 describe("the table of operations", function()
   it("lists its revisions, the oldest first", function()
-    local dates = {}
-    for date in pairs(COUNTS) do
-      dates[#dates + 1] = date
-    end
-    table.sort(dates)
-    assert.same(dates, operations.revisions())
+    assert.same(tables.sorted(COUNTS), operations.revisions())
     for _, text in ipairs {"", "latest", "2024-10", "2024-13-01", "2024-00-10", "2024-10-32", "2024-10-15.beta",
         "2024-10-15 ", "../client"} do
       assert.is_nil(operations.revision(text), text)

@@ -6,6 +6,7 @@ local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
+local tables = require "klaviyo.util.tables"
 
 local RESOURCES = {
   [=[{ "type":"profile","id":"1","attributes":{"n":1.50e+3,"big":820982911946154508,"e":"\u00e9\/","n":null}}]=],
@@ -235,12 +236,7 @@ describe("only", function()
       assert.is_string(profile.id)
       assert.equal("profile", profile.type)
       assert.is_nil(profile.links)
-      local names = {}
-      for name in pairs(profile.attributes) do
-        names[#names + 1] = name
-      end
-      table.sort(names)
-      assert.same({"email", "location"}, names)
+      assert.same({"email", "location"}, tables.sorted(profile.attributes))
     end
     local profile = fixture.client.profiles:first {only = {}}
     assert.equal('{"id":"' .. profile.id .. '","type":"profile"}', json.encode(profile))

@@ -5,6 +5,7 @@ local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
+local tables = require "klaviyo.util.tables"
 
 -- Passes the document of a call that gets this response to a function.
 local function answered(answer, check)
@@ -14,21 +15,12 @@ local function answered(answer, check)
   end)
 end
 
-local function keys(t)
-  local list = {}
-  for name in pairs(t) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
 describe("a document", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 30 })
 
   it("is the API's document as a plain table", function()
     local doc = assert(fixture.client:call("get_profiles", { page = { size = 5 } }))
-    assert.same({ "data", "links" }, keys(doc))
+    assert.same({ "data", "links" }, tables.sorted(doc))
     assert.equal(5, #doc.data)
     assert.equal("profile-0000001@example.com", doc.data[1].attributes.email)
     assert.same(cjson.decode(doc.response.body).links, doc.links)
@@ -47,7 +39,7 @@ describe("a document", function()
     local text = json.encode(doc)
     assert.is_nil(text:find("response", 1, true))
     assert.equal(#doc.data, #cjson.decode(text).data)
-    assert.same({ "data", "links" }, keys(cjson.decode(text)))
+    assert.same({ "data", "links" }, tables.sorted(cjson.decode(text)))
   end)
 
   it("resolves an identifier in its included resources", function()
@@ -85,7 +77,7 @@ describe("a member that the library does not know", function()
   it("is kept", function()
     answered({ body = [[{"data":[{"type":"event","id":"1","attributes":{"new":[1,{"a":null}]},"extra":true}],
       "meta":{"x":1},"jsonapi":{"version":"1.0"},"unheard_of":"of"}]] }, function(doc)
-      assert.same({ "data", "jsonapi", "meta", "unheard_of" }, keys(doc))
+      assert.same({ "data", "jsonapi", "meta", "unheard_of" }, tables.sorted(doc))
       assert.equal("of", doc.unheard_of)
       assert.is_true(doc.data[1].extra)
       assert.equal(klaviyo.null, doc.data[1].attributes.new[2].a)

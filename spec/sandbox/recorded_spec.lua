@@ -7,6 +7,7 @@ local json = require "klaviyo.sandbox.json"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local shapes = require "spec.support.shapes"
+local tables = require "klaviyo.util.tables"
 
 local directory = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/recorded/"
 
@@ -348,15 +349,6 @@ local CALLS = {
   end,
 }
 
-local function names()
-  local list = {}
-  for name in pairs(CALLS) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
 describe("the sandbox and the live service", function()
   if not read("get_list.200") then
     pending("missing recorded responses: " .. directory)
@@ -375,7 +367,7 @@ describe("the sandbox and the live service", function()
     fixture.server:clear_faults()
   end)
 
-  for _, name in ipairs(names()) do
+  for _, name in ipairs(tables.sorted(CALLS)) do
     it("return equal responses: " .. name, function()
       local recorded = assert(read(name), name)
       local call = CALLS[name]

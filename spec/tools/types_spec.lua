@@ -6,6 +6,7 @@ local klaviyo = require "klaviyo"
 local meta = require "spec.support.meta"
 local script = require "spec.support.script"
 local snippets = require "spec.support.snippets"
+local tables = require "klaviyo.util.tables"
 local type_check = require "spec.support.type_check"
 
 package.path = "tools/?.lua;" .. package.path
@@ -29,15 +30,6 @@ local function inner(fn, wanted)
       return value
     end
   end
-end
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
 end
 
 local function parameters_of(fn, is_method)
@@ -134,7 +126,7 @@ describe("types", function()
   -- Compares the methods of a class with functions by name.
   local function same_functions(class, functions, is_method)
     local methods = declared.classes[class].methods
-    assert.same(sorted(functions), sorted(methods), class)
+    assert.same(tables.sorted(functions), tables.sorted(methods), class)
     for name, fn in pairs(functions) do
       assert.equal(is_method and ":" or ".", methods[name].separator)
       -- a C function does not have the names of its parameters
@@ -294,7 +286,7 @@ describe("types", function()
 
   it("have the settings", function()
     local fields = declared.classes["klaviyo.Settings"].fields
-    assert.same(sorted(require("klaviyo.settings").FIELDS), sorted(fields))
+    assert.same(tables.sorted(require("klaviyo.settings").FIELDS), tables.sorted(fields))
     assert.is_true(declared.classes["klaviyo.Settings"].is_closed)
   end)
 

@@ -5,17 +5,9 @@ local klaviyo = require "klaviyo"
 local misbehaviours = require "spec.support.misbehaviours"
 local raw = require "spec.support.raw"
 local shell = require "klaviyo.sandbox.shell"
+local tables = require "klaviyo.util.tables"
 
 local ECHO = { echo = true }
-
-local function names()
-  local list = {}
-  for name in pairs(misbehaviours.plans) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
 
 -- Waits until the server has sent its unsolicited bytes.
 local function unasked(server, second)
@@ -27,7 +19,7 @@ local function unasked(server, second)
 end
 
 describe("a kept-alive connection, after", function()
-  for _, name in ipairs(names()) do
+  for _, name in ipairs(tables.sorted(misbehaviours.plans)) do
     local second = misbehaviours.plans[name]
 
     for _, post in ipairs { false, true } do

@@ -5,6 +5,7 @@ local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
+local tables = require "klaviyo.util.tables"
 
 local dump = klaviyo.dump
 local is_luajit = rawget(_G, "jit") ~= nil
@@ -138,12 +139,7 @@ describe("print", function()
 
   it("keeps resources plain tables", function()
     local doc = assert(fixture.client:call("get_profiles", { page = { size = 1 } }))
-    local names = {}
-    for name in pairs(doc.data[1]) do
-      names[#names + 1] = name
-    end
-    table.sort(names)
-    assert.same({ "attributes", "id", "links", "relationships", "type" }, names)
+    assert.same({ "attributes", "id", "links", "relationships", "type" }, tables.sorted(doc.data[1]))
     assert.is_nil(doc.data[1].response)
     assert.equal(klaviyo.json.encode(klaviyo.json.decode(doc.response.body)), klaviyo.json.encode(doc))
   end)

@@ -12,6 +12,7 @@
 local files = require "klaviyo.cli.files"
 local json = require "klaviyo".json
 local shell = require "klaviyo.cli.shell"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 
 local M = {}
 
@@ -204,12 +205,7 @@ function M.choose(name, getenv)
   end
   local found = accounts.accounts[name]
   if not found then
-    local names = {}
-    for known in pairs(accounts.accounts) do
-      names[#names + 1] = known
-    end
-    table.sort(names)
-    return nil, ('no account "%s" (%s)'):format(name, source), names
+    return nil, ('no account "%s" (%s)'):format(name, source), sorted_keys(accounts.accounts)
   end
   found.name, found.source = name, source
   return found

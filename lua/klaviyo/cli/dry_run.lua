@@ -3,6 +3,7 @@
 
 local pretty = require "klaviyo.cli.pretty"
 local shell = require "klaviyo.cli.shell"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 
 local M = {}
 
@@ -27,29 +28,20 @@ end
 local SET_BY_CURL = {["user-agent"] = true, ["content-length"] = true,
   host = true, ["accept-encoding"] = true}
 
-local function sorted(headers)
-  local names = {}
-  for name in pairs(headers) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local function curl_line(request, form)
   local words = {"curl"}
   if request.method ~= "GET" then
     words[#words + 1] = "-X " .. request.method
   end
   words[#words + 1] = shell.word(request.url)
-  for _, name in ipairs(sorted(request.headers)) do
+  for _, name in ipairs(sorted_keys(request.headers)) do
     local is_own = SET_BY_CURL[name:lower()]
       or form and name:lower() == "content-type"
     if not is_own then
       words[#words + 1] = "-H " .. header_word(name, request.headers[name])
     end
   end
-  for _, name in ipairs(sorted(form or {})) do
+  for _, name in ipairs(sorted_keys(form)) do
     words[#words + 1] = "-F " .. shell.word(name .. "="
       .. (name == "file" and "@" or "") .. tostring(form[name]))
   end
@@ -65,7 +57,7 @@ end
 ---@param form table|nil  the fields of an upload
 function M.show(context, request, form)
   context:out(("%s %s\n"):format(request.method, request.url))
-  for _, name in ipairs(sorted(request.headers)) do
+  for _, name in ipairs(sorted_keys(request.headers)) do
     context:out(("%s: %s\n"):format(name, masked(name, request.headers[name])))
   end
   if request.body then

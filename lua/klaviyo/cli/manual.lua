@@ -3,6 +3,7 @@
 
 local klaviyo = require "klaviyo"
 local shell = require "klaviyo.cli.shell"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 
 local json = klaviyo.json
 
@@ -53,18 +54,13 @@ for i, name in ipairs {"id", "name", "email", "title", "metric", "profile",
 end
 
 local function sorted(t)
-  local names = {}
-  for name in pairs(t) do
-    names[#names + 1] = name
-  end
-  table.sort(names, function(a, b)
+  return sorted_keys(t, function(a, b)
     local one, other = RANK[a] or 100, RANK[b] or 100
     if one ~= other then
       return one < other
     end
     return a < b
   end)
-  return names
 end
 
 local add_words

@@ -4,6 +4,7 @@
 local arguments = require "klaviyo.cli.arguments"
 local klaviyo = require "klaviyo"
 local manual = require "klaviyo.cli.manual"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 
 local M = {}
 
@@ -53,12 +54,7 @@ function M.resources(context, is_public)
     end
   end
   for _, one in ipairs(list) do
-    local words = {}
-    for word in pairs(one.words) do
-      words[#words + 1] = word
-    end
-    table.sort(words)
-    one.summary = table.concat(words, ", ")
+    one.summary = table.concat(sorted_keys(one.words), ", ")
   end
   table.sort(list, function(one, other)
     return one.name < other.name

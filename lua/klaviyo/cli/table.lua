@@ -3,6 +3,7 @@
 
 local cell = require "klaviyo.cli.cell"
 local klaviyo = require "klaviyo"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 
 local M = {}
 
@@ -232,11 +233,7 @@ end
 -- One record ------------------------------------------------------------------------
 
 local function add_members(rows, prefix, t)
-  local names = {}
-  for name in pairs(t) do
-    names[#names + 1] = name
-  end
-  table.sort(names, function(a, b)
+  local names = sorted_keys(t, function(a, b)
     local one, other = rank(a), rank(b)
     if one ~= other and (one < 100 or other < 100) then
       return one < other
@@ -256,12 +253,7 @@ end
 
 -- Adds the ids of related resources.
 local function add_relationships(rows, relationships)
-  local names = {}
-  for name in pairs(relationships) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(relationships)) do
     local relationship = relationships[name]
     local data = type(relationship) == "table" and relationship.data
     local ids = {}

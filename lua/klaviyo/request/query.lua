@@ -8,6 +8,7 @@ local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local revision_warning = require "klaviyo.operations.revision_warning"
 local lazy_require = require "klaviyo.util.lazy_require"
 local percent_encoding = require "klaviyo.util.percent_encoding"
+local tables = require "klaviyo.util.tables"
 local usage_error = require "klaviyo.util.usage_error"
 
 local datetime = lazy_require "klaviyo.values.datetime"
@@ -347,11 +348,7 @@ local function sample_of(op)
   if fields["messages.channel"] then
     return ', such as klaviyo.filter.equals("messages.channel", "email")'
   end
-  local names = {}
-  for name in pairs(fields) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
+  local names = tables.sorted(fields)
   return names[1] and (", such as klaviyo.filter.%s(%q, …)"):format(
     (fields[names[1]][1]:gsub("%-", "_")), names[1]) or ""
 end

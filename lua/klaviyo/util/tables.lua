@@ -4,13 +4,14 @@ local M = {}
 
 --- Returns the keys of a table, sorted; an empty list for nil.
 ---@param t table|nil
+---@param before? fun(a: any, b: any): boolean  default: <
 ---@return any[]
-function M.sorted(t)
+function M.sorted(t, before)
   local keys = {}
   for key in pairs(t or {}) do
     keys[#keys + 1] = key
   end
-  table.sort(keys)
+  table.sort(keys, before)
   return keys
 end
 

@@ -5,6 +5,7 @@ local exit_status = require "klaviyo.cli.exit_status"
 local klaviyo = require "klaviyo"
 local output = require "klaviyo.cli.output"
 local resource = require "klaviyo.cli.command.resource"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 local suggest = require "klaviyo.cli.suggest"
 
 local M = {}
@@ -130,12 +131,7 @@ end
 
 local function write_head(context, response)
   context:out(("HTTP %d\n"):format(response.status))
-  local names = {}
-  for name in pairs(response.headers) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(response.headers)) do
     context:out(("%s: %s\n"):format(name, tostring(response.headers[name])))
   end
   context:out("\n")

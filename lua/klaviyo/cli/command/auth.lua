@@ -3,6 +3,7 @@
 local accounts = require "klaviyo.cli.accounts"
 local exit_status = require "klaviyo.cli.exit_status"
 local klaviyo = require "klaviyo"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 local suggest = require "klaviyo.cli.suggest"
 
 local M = {}
@@ -40,20 +41,11 @@ local function write_all(context, all)
   end
 end
 
-local function names_of(all)
-  local names = {}
-  for name in pairs(all.accounts) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 -- Returns the account that a name means, or ends the command.
 local function find(context, all, name)
   local account = name and all.accounts[name]
   if not account then
-    local names = names_of(all)
+    local names = sorted_keys(all.accounts)
     if #names == 0 then
       context:fail(exit_status.KEY, "no account is logged in; use `klaviyo auth login`")
     elseif not name then
@@ -155,7 +147,7 @@ function actions.list(context)
   local all = read_all(context)
   local writer = context:records {
     columns = {"name", "current", "organization", "company_id", "base_url"}}
-  for _, name in ipairs(names_of(all)) do
+  for _, name in ipairs(sorted_keys(all.accounts)) do
     local account = all.accounts[name]
     writer:add({name = name, current = name == all.current,
       organization = account.organization, company_id = account.company_id,

@@ -1,6 +1,7 @@
 --- What can be completed: lists of words by what stands before them.
 
 local klaviyo = require "klaviyo"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 local tree = require "klaviyo.cli.tree"
 
 local M = {}
@@ -66,22 +67,13 @@ local function add_values(values, option)
   end
 end
 
-local function sorted(set)
-  local list = {}
-  for word in pairs(set) do
-    list[#list + 1] = word
-  end
-  table.sort(list)
-  return list
-end
-
 local function values_of(values)
   local list = {}
-  for _, name in ipairs(sorted(values)) do
+  for _, name in ipairs(sorted_keys(values)) do
     local words = values[name]
     if words.takes_value then
       words.takes_value = nil
-      list[#list + 1] = {key = name, words = sorted(words)}
+      list[#list + 1] = {key = name, words = sorted_keys(words)}
     end
   end
   return list

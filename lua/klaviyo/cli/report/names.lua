@@ -1,6 +1,7 @@
 --- Finds ids by names, and names by ids.
 
 local klaviyo = require "klaviyo"
+local sorted_keys = require "klaviyo.cli.sorted_keys"
 local suggest = require "klaviyo.cli.suggest"
 
 local M = {}
@@ -109,12 +110,7 @@ end
 function M.of(client, kind, ids_by_channel, revision)
   local names, f = {}, klaviyo.filter
   local by_id = filters_ids(kind, revision)
-  local channels = {}
-  for channel in pairs(ids_by_channel) do
-    channels[#channels + 1] = channel
-  end
-  table.sort(channels)
-  for _, channel in ipairs(channels) do
+  for _, channel in ipairs(sorted_keys(ids_by_channel)) do
     local in_channel = kind.channels
       and f.equals("messages.channel", CHANNELS[channel] or channel) or nil
     local groups = groups_of(ids_by_channel[channel], names)

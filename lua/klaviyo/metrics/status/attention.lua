@@ -3,6 +3,7 @@
 
 local history = require "klaviyo.metrics.status.history"
 local series = require "klaviyo.metrics.status.series"
+local tables = require "klaviyo.util.tables"
 local text = require "klaviyo.metrics.status.text"
 
 local M = {}
@@ -18,15 +19,6 @@ local STALE = 60            -- seconds without a sample
 local GATEWAY_FAILED = {"gateway.server_error", "gateway.no_response"}
 local FAILED = {"requests.no_response", "requests.rate_limited", "requests.server_error",
   "requests.unauthorized"}
-
-local function sorted(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 --- Returns what needs attention, the worst first.
 ---@param samples table<integer, table>
@@ -47,7 +39,7 @@ function M.list(samples, details, now)
   if newest and now - newest.time > STALE then
     say(bad, "No sample was taken for %s.", text.duration(now - newest.time))
   end
-  for _, name in ipairs(sorted(details.circuits)) do
+  for _, name in ipairs(tables.sorted(details.circuits)) do
     if details.circuits[name] then
       say(bad, "The circuit of the connection “%s” is open: its requests get a 503.", name)
     end
@@ -87,13 +79,13 @@ function M.list(samples, details, now)
     say(warn, "This host went on without Redis for %s of the last 10 minutes: see the log.",
       text.duration(away))
   end
-  for _, path in ipairs(sorted(details.outboxes)) do
+  for _, path in ipairs(tables.sorted(details.outboxes)) do
     local age = details.outboxes[path].age
     if age > MAX_AGE then
       say(warn, "The oldest event of the outbox %s has waited for %s.", path, text.duration(age))
     end
   end
-  for _, name in ipairs(sorted(details.streams or {})) do
+  for _, name in ipairs(tables.sorted(details.streams)) do
     local age = details.streams[name].age
     if age > MAX_AGE then
       say(warn, "The oldest event of the stream %s has waited for %s.", name, text.duration(age))

@@ -3,6 +3,7 @@
 local chart = require "klaviyo.metrics.status.chart"
 local history = require "klaviyo.metrics.status.history"
 local series = require "klaviyo.metrics.status.series"
+local tables = require "klaviyo.util.tables"
 local text = require "klaviyo.metrics.status.text"
 
 local M = {}
@@ -10,15 +11,6 @@ local M = {}
 local SLOTS, HOUR = history.SLOTS, 3600
 local MAX_ROWS = 20
 local MAX_FAILED = 0.05  -- share of the requests, before it is red
-
-local function sorted_names(map, compare)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names, compare)
-  return names
-end
 
 -- Returns a name that may wrap after each underscore and slash.
 local function wrapping(name)
@@ -61,7 +53,7 @@ local function busiest(samples, list)
   for name in pairs(newest and newest[list] or {}) do
     counts[name] = series.increases(samples, SLOTS, list, name, HOUR)
   end
-  local names = sorted_names(counts, function(a, b)
+  local names = tables.sorted(counts, function(a, b)
     if counts[a][1] ~= counts[b][1] then
       return counts[a][1] > counts[b][1]
     end
@@ -108,7 +100,7 @@ end
 
 local function outboxes(details)
   local rows = {}
-  for i, path in ipairs(sorted_names(details.outboxes)) do
+  for i, path in ipairs(tables.sorted(details.outboxes)) do
     local outbox = details.outboxes[path]
     rows[i] = {name = path, number_cell(nil, text.number(outbox.rows)), number_cell(nil, text.bytes(outbox.bytes)),
       number_cell(outbox.age > 300 and "warn" or nil, text.duration(outbox.age))}
@@ -118,7 +110,7 @@ end
 
 local function streams(details)
   local rows, all = {}, details.streams or {}
-  for i, name in ipairs(sorted_names(all)) do
+  for i, name in ipairs(tables.sorted(all)) do
     local stream = all[name]
     rows[i] = {name = name, number_cell(nil, text.number(stream.rows)), number_cell(nil, text.number(stream.pending)),
       number_cell(stream.age > 300 and "warn" or nil, text.duration(stream.age))}

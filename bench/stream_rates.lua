@@ -117,7 +117,7 @@ end
 local function remove_all(redis, batches)
   for _, ids in ipairs(batches) do
     for first = 1, #ids, REMOVED do
-      send(redis, command("EVAL", scripts.DONE, "1", STREAM, GROUP,
+      send(redis, command("EVAL", scripts.ACKNOWLEDGE, "1", STREAM, GROUP,
         unpack(ids, first, math.min(first + REMOVED - 1, #ids))))
       line(redis)
     end

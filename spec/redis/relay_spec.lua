@@ -581,9 +581,9 @@ describe("an outbox with a relay", function()
       fill(box, 1, 10)
       assert.is_true(box:drain(5))
       fill(box, 11, 20)
-      box.relay.stream.done = function() return nil, {message = "away"} end
+      box.relay.stream.acknowledge = function() return nil, {message = "away"} end
       box:flush()
-      box.relay.stream.done = nil
+      box.relay.stream.acknowledge = nil
       assert.same({10, 20}, {length(), counts().received})
       boxes.redis:call("SET", "klaviyo:events:sender", "another")
       assert.is_true(box:flush())

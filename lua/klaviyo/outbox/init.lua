@@ -355,7 +355,7 @@ function Outbox:drain(seconds, client)
     end
   until core.clock() >= ending
   return nil, err or sender.error_of("time", ("%d events still wait")
-    :format(self:waiting() + (is_sent(self) and 0 or self.relay:figures().length or 0)))
+    :format(self:waiting() + (is_sent(self) and 0 or self.relay:stats().length or 0)))
 end
 
 -- Inspection ------------------------------------------------------------------
@@ -369,7 +369,7 @@ function Outbox:stats()
     bytes = self.store and self.store:bytes() or 0,
     folder = folder.stats(self.path),
     relayed = self.relay and self.relay.relayed,
-    stream = self.relay and self.relay:figures(),
+    stream = self.relay and self.relay:stats(),
   }
 end
 

@@ -2,13 +2,12 @@
 --- whichever host put it there. What it asks of a stream is in klaviyo.redis.stream.
 
 local auth = require "klaviyo.auth.auth"
-local core = require "klaviyo.core"
 local digest = require "klaviyo.digest"
-local errors = require "klaviyo.response.errors"
 local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
 local phases = require "klaviyo.nginx.phases"
-local progress = require "klaviyo.outbox.progress"
+local relay_move = require "klaviyo.outbox.relay_move"
+local relay_problems = require "klaviyo.outbox.relay_problems"
 local sender = require "klaviyo.outbox.sender"
 local taken = require "klaviyo.outbox.taken"
 local unique_id = require "klaviyo.request.unique_id"
@@ -21,9 +20,6 @@ local Relay = {}
 Relay.__index = Relay
 Relay.__name = "klaviyo.outbox.Relay"
 
--- What is moved at once: events, and about this number of bytes.
-local MAX_COUNT, MAX_BYTES = 500, 1000000
-
 -- A process that took this many events from the stream takes no more. It gives them
 -- and its turn back after this number of failures in a row: others may reach the
 -- service.
@@ -31,26 +27,6 @@ local MAX_HELD, MAX_FAILURES = 1500, 3
 
 -- Seconds for which a process has the turn to send, at most.
 local MAX_TURN = 10
-
--- What does not pass by itself, and what to do.
-local LASTING = {
-  FOREIGN = "it belongs to another account: set another `stream`; or if only the key of the "
-    .. "account has changed, remove %s:account from Redis",
-  WRONGTYPE = "the key %s is not a stream: set another `stream`",
-  WRONGPASS = true, NOAUTH = true, NOPERM = true,
-}
-
--- Errors of a Redis that starts, or that lost its primary: it is away.
-local AWAY = {LOADING = true, MASTERDOWN = true}
-
--- Seconds after a warning in which the same problem is not given as one again.
-local WARN_EVERY = 60
-
--- The code of the error that the stream has as many events as it may.
-local FULL = "full"
-
--- Errors that were given as a warning.
-local reported = setmetatable({}, {__mode = "k"})
 
 --- Returns a relay. Raises if its URL is not valid.
 ---@param options {url: string, name: string, max: number, max_rejected: number,
@@ -66,41 +42,13 @@ function M.new(options)
   return setmetatable({
     streams = streams, url = hidden(options.url), name = options.name, max = options.max,
     max_rejected = options.max_rejected, claim_after = options.claim_after,
-    warn = options.warn, relayed = 0, failures = 0, problems = {}, warned = {},
+    problems = relay_problems.new(options.name, options.warn), relayed = 0, failures = 0,
     has_turn = nil,
   }, Relay)
 end
 
 --- Returns whether a failure was given as a warning already.
-function Relay.is_reported(err)
-  return reported[err] == true
-end
-
--- Problems ----------------------------------------------------------------------
-
--- Returns the error for a failure of the stream, and gives each kind of problem as one
--- warning until it has passed, and once a minute if it comes again. `part` is what
--- failed: "move" or "send".
-local function problem(self, part, err)
-  local lasting = err.code and LASTING[err.code]
-  local why = type(lasting) == "string" and lasting:format(self.name) or err.message
-  local made = errors.new {
-    kind = lasting and "outbox" or err.kind == "timeout" and "timeout" or "transport",
-    code = err.code, message = ("outbox: the stream %s cannot be used (%s); events that are "
-      .. "not in it stay in the file"):format(self.name, why),
-  }
-  local kind = err.code and not AWAY[err.code] and err.code or "away"
-  local problems, now = self.problems, core.clock()
-  local is_known = problems.move == kind or problems.send == kind
-    or now < (self.warned[kind] or -math.huge) + WARN_EVERY
-  problems[part] = kind
-  if not is_known then
-    self.warned[kind] = now
-    self.warn(made.message)
-  end
-  reported[made] = true
-  return made
-end
+Relay.is_reported = relay_problems.is_reported
 
 -- The stream ----------------------------------------------------------------------
 
@@ -174,74 +122,6 @@ local function open(self, values)
   return stream
 end
 
--- Moving ------------------------------------------------------------------------
-
--- Reads events of a file from `first` to `last`. Returns the ids, and the words for
--- the stream.
-local function read(store, first, last)
-  local ids, words, bytes = {}, {}, 0
-  while first <= last and #ids < MAX_COUNT and bytes < MAX_BYTES do
-    local id, unique, revision, time, payload = store:first(first, last)
-    if not id then
-      if unique ~= "none" then
-        return nil, unique, revision
-      end
-      break
-    end
-    ids[#ids + 1] = id
-    local at = #words
-    words[at + 1], words[at + 2] = unique, revision
-    words[at + 3], words[at + 4] = ("%.0f"):format(time), payload
-    first, bytes = id + 1, bytes + #payload
-  end
-  return ids, words
-end
-
-local function full(self, stream)
-  return problem(self, "move", {code = FULL, kind = "transport",
-    message = ("it has %d events, max_stream"):format(stream.length)})
-end
-
--- While the stream is full, events are not read in vain.
-local function check_room(self, stream)
-  if self.problems.move ~= FULL then
-    return true
-  end
-  local has_room, err = stream:has_room()
-  if err then
-    return nil, problem(self, "move", err)
-  end
-  return has_room or nil, not has_room and full(self, stream) or nil
-end
-
--- Moves the first events of a range. Returns the range of the others, or nil if there
--- are none.
-local function move_some(self, flush, stream, range)
-  local ids, words, why = read(flush.store, range.first, range.last)
-  if not ids then
-    return nil, sender.error_of(words, why)
-  elseif #ids == 0 then
-    return nil
-  end
-  local added, err = stream:add(words)
-  if not added then
-    return nil, problem(self, "move", err)
-  end
-  if added > 0 then
-    self.relayed = self.relayed + added
-    progress.deliver(flush.store, {first = ids[1], last = ids[added], count = added})
-    local ok
-    ok, err = sender.write(flush)
-    if not ok then
-      return nil, err
-    end
-  end
-  if added < #ids then
-    return nil, full(self, stream)
-  end
-  return {first = ids[#ids] + 1, last = range.last}
-end
-
 --- Moves the events of a file to the stream, the oldest first. They are deleted once
 --- they are there.
 ---@param flush table  of the sender
@@ -254,32 +134,9 @@ function Relay:move(flush, store)
   if not stream then
     return nil, err
   end
-  local newest, what, why = store:newest()
-  if not newest then
-    return nil, sender.error_of(what, why)
-  end
-  local done
-  done, err = sender.write(flush)
-  if done then
-    done, err = check_room(self, stream)
-  end
-  if not done then
-    return nil, err
-  end
-  for _, range in ipairs(progress.ranges(store, 0, newest)) do
-    local rest = range
-    while rest and not flush.is_over() do
-      rest, err = move_some(self, flush, stream, rest)
-      if err then
-        return nil, err
-      end
-    end
-  end
-  self.problems.move = nil
-  if store:waiting() == 0 then
-    store:shrink()
-  end
-  return true
+  return relay_move.run(flush, stream, self.problems, function(count)
+    self.relayed = self.relayed + count
+  end)
 end
 
 -- Sending -----------------------------------------------------------------------
@@ -308,12 +165,12 @@ local function take(self, stream)
 end
 
 -- Gives back what this process has of the stream, unless it cannot note what was sent.
-local function leave(self, flush)
+local function release(self, flush)
   flush.store = self.taken
   if self.taken.held > 0 and (not sender.write(flush) or flush.unwritten) then
     return nil
   end
-  local ok, err = self.stream:leave(self.taken:all())
+  local ok, err = self.stream:release(self.taken:all())
   if ok then
     self.taken, self.failures = taken.new(self.stream), 0
   end
@@ -349,26 +206,26 @@ function Relay:send(flush)
     elseif not err then
       count = 0
       if self.taken.held > 0 then
-        mine, err = leave(self, flush)
+        mine, err = release(self, flush)
       end
     end
     if err then
-      return nil, problem(self, "send", err)
+      return nil, self.problems:report("send", err)
     end
-    self.problems.send = nil
+    self.problems:forget("send")
     local done = true
     if mine and self.taken.held > 0 then
       done, err = send_taken(self, flush)
     end
     if not done then
       if self.failures >= MAX_FAILURES then
-        leave(self, flush)
+        release(self, flush)
       end
       return nil, err
     end
   until count == 0 or flush.is_over()
   if flush.is_over() then
-    leave(self, flush)
+    release(self, flush)
   end
   return true
 end
@@ -403,7 +260,7 @@ end
 function Relay:close(flush)
   if self.stream then
     if self.stream.account and self.pid == process_id() and may_wait() then
-      leave(self, flush)
+      release(self, flush)
     end
     self.stream:close()
     self.stream, self.taken = nil, nil
@@ -417,9 +274,9 @@ function Relay:is_empty()
   return self.stream ~= nil and self.stream.length == 0
 end
 
---- Returns the figures of the stream, as Redis reported them last.
+--- Returns what the stream has, as Redis reported it last.
 ---@return klaviyo.OutboxStream
-function Relay:figures()
+function Relay:stats()
   local stream = self.stream or {}
   return {length = stream.length, pending = stream.pending, claimed = stream.claimed or 0}
 end
@@ -436,7 +293,7 @@ function Relay:rejected()
       at = 1
       if not list then
         list = {}
-        problem(self, "send", err)
+        self.problems:report("send", err)
       end
     end
     last = list[at] and list[at].key

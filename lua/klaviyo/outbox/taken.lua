@@ -100,7 +100,7 @@ function Taken:drop(first, last)
   if #keys == 0 then
     return true
   end
-  local ok, err = self.stream:done(keys)
+  local ok, err = self.stream:acknowledge(keys)
   if not ok then
     return nil, "failed", err.message
   end

@@ -20,9 +20,9 @@
 local address = require "klaviyo.redis.address"
 local checker = require "klaviyo.util.options"
 local core = require "klaviyo.core"
-local errors = require "klaviyo.response.errors"
 local hiredis = require "klaviyo.redis.hiredis"
 local lazy_require = require "klaviyo.util.lazy_require"
+local redis_replies = require "klaviyo.redis.replies"
 local scheduler = require "klaviyo.tasks.scheduler"
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -50,44 +50,11 @@ local FIELDS = {
 
 assert(hiredis.attach(core.loop_functions()))
 
-local Reply = hiredis.error_reply  -- the metatable of an error reply
-
-Reply.__tostring = function(reply)
-  return reply.text
-end
-
--- The first word of an error reply, if it is one of Redis' code words.
-local function code_of(text)
-  return text:match("^%u[%u%d_]*%f[%s%z]")
-end
-
 --- Returns the text of a reply that is an error, or nil.
 ---@param reply any  of a pipeline
 ---@return string|nil
 function M.is_error(reply)
-  return getmetatable(reply) == Reply and reply.text or nil
-end
-
-local EXPLAINED = {
-  MOVED = "this server is a node of a Redis Cluster, which is not supported: use a server "
-    .. "without cluster mode",
-}
-
--- Returns an error without the passwords, in case a server repeats them.
-local function new_error(self, fields)
-  if self.sentinel_secret then
-    fields.message = errors.excerpt(fields.message, self.sentinel_secret, math.huge)
-  end
-  return errors.new(fields, self.secret)
-end
-
--- Returns the error of an error reply.
-local function refused(self, text)
-  local code = code_of(text)
-  return new_error(self, {
-    kind = "redis", code = code, message = ("Redis at %s: %s%s"):format(self.name, text,
-      EXPLAINED[code] and " (" .. EXPLAINED[code] .. ")" or ""),
-  })
+  return redis_replies.is_error(reply)
 end
 
 local function nothing() end
@@ -111,10 +78,11 @@ end
 
 -- Returns an error of a call that got no reply, or not all.
 local function failure_of(self, kind, text, ran, maybe_run, replies)
-  local err = kind == "redis" and refused(self, text) or new_error(self, {
-    kind = kind, message = ("Redis at %s: %s"):format(self.name, text),
-    maybe_sent = maybe_run > ran,
-  })
+  local err = kind == "redis" and redis_replies.error_of(self, text)
+    or redis_replies.new_error(self, {
+      kind = kind, message = ("Redis at %s: %s"):format(self.name, text),
+      maybe_sent = maybe_run > ran,
+    })
   err.ran, err.maybe_run, err.replies = ran, maybe_run, replies
   return err
 end
@@ -161,7 +129,7 @@ function Connection:call(...)
   end
   local text = M.is_error(replies[1])
   if text then
-    return nil, refused(self, text)
+    return nil, redis_replies.error_of(self, text)
   end
   return replies[1]
 end

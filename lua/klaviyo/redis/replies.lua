@@ -1,14 +1,56 @@
---- Replies of Redis to commands that only read.
+--- The replies of Redis: errors among them, and lists.
 
-local connections = require "klaviyo.redis.connection"
 local errors = require "klaviyo.response.errors"
+local hiredis = require "klaviyo.redis.hiredis"
 
 local M = {}
+
+local Reply = hiredis.error_reply  -- the metatable of an error reply
+
+Reply.__tostring = function(reply)
+  return reply.text
+end
+
+local EXPLAINED = {
+  MOVED = "this server is a node of a Redis Cluster, which is not supported: use a server "
+    .. "without cluster mode",
+}
+
+--- Returns the text of a reply that is an error, or nil.
+---@param reply any
+---@return string|nil
+function M.is_error(reply)
+  return getmetatable(reply) == Reply and reply.text or nil
+end
+
+--- Returns an error without the passwords, in case a server repeats them.
+---@param connection klaviyo.redis.Connection
+---@param fields table
+---@return klaviyo.Error
+function M.new_error(connection, fields)
+  if connection.sentinel_secret then
+    fields.message = errors.excerpt(fields.message, connection.sentinel_secret, math.huge)
+  end
+  return errors.new(fields, connection.secret)
+end
+
+--- Returns the error of an error reply. Its code is the first word of the text, if that
+--- is one of Redis' code words.
+---@param connection klaviyo.redis.Connection
+---@param text string
+---@return klaviyo.Error
+function M.error_of(connection, text)
+  local code = text:match("^%u[%u%d_]*%f[%s%z]")
+  return M.new_error(connection, {
+    kind = "redis", code = code, message = ("Redis at %s: %s%s"):format(connection.name, text,
+      EXPLAINED[code] and " (" .. EXPLAINED[code] .. ")" or ""),
+  })
+end
 
 -- Returns the text of the first error in replies, also in those of EXEC.
 local function first_error(list)
   for _, reply in ipairs(list) do
-    local text = connections.is_error(reply)
+    local text = M.is_error(reply)
       or type(reply) == "table" and first_error(reply)
     if text then
       return text
@@ -16,7 +58,7 @@ local function first_error(list)
   end
 end
 
---- Sends commands, and returns their replies. An error in one is an error of all,
+--- Sends commands that only read, and returns their replies. An error in one is an error of all,
 --- unless `may_fail` is set.
 ---@param connection klaviyo.redis.Connection
 ---@param commands (string|number)[][]
@@ -33,10 +75,7 @@ function M.pipeline(connection, commands, may_fail)
     if text and may_fail and may_fail(text) then
       list[i] = false
     elseif text then
-      return nil, errors.new {
-        kind = "redis", code = text:match("^%u[%u%d_]*%f[%s%z]"),
-        message = ("Redis at %s: %s"):format(connection.name, text),
-      }
+      return nil, M.error_of(connection, text)
     end
   end
   return list

@@ -22,7 +22,7 @@ local Stream = {}
 Stream.__index = Stream
 Stream.__name = "klaviyo.redis.Stream"
 
-local GROUP = [[klaviyo]]
+local GROUP = scripts.GROUP
 
 -- What is taken at once: entries, and about this number of bytes.
 local MAX_COUNT, MAX_BYTES = 1000, 8000000
@@ -286,8 +286,8 @@ end
 --- Removes entries that were sent.
 ---@param keys string[]  200 at most
 ---@return boolean|nil, klaviyo.Error|nil
-function Stream:done(keys)
-  local ok, err = run(self, scripts.DONE, "1", self.key, GROUP, unpack(keys))
+function Stream:acknowledge(keys)
+  local ok, err = run(self, scripts.ACKNOWLEDGE, "1", self.key, GROUP, unpack(keys))
   count("acknowledged", ok and #keys or 0)
   return ok, err
 end
@@ -307,13 +307,13 @@ end
 --- Gives the turn back, and entries that were not sent.
 ---@param entries table[]
 ---@return boolean|nil, klaviyo.Error|nil
-function Stream:leave(entries)
+function Stream:release(entries)
   local words = {}
   for _, entry in ipairs(entries) do
     words[#words + 1] = entry.key
     words[#words + 1] = ("%d"):format(entry.deliveries - 1)
   end
-  local ok, err = self.connection:call("EVAL", scripts.LEAVE, "2", self.key, self.turn_key,
+  local ok, err = self.connection:call("EVAL", scripts.RELEASE, "2", self.key, self.turn_key,
     GROUP, self.consumer, LONG_AGO, unpack(words))
   return ok and true, err
 end

@@ -3,6 +3,10 @@
 
 local M = {}
 
+-- The consumer group of all senders. In quotes it would be an import to
+-- tools/imports.lua.
+M.GROUP = [[klaviyo]]
+
 -- A stream belongs to one account, whose hash is beside it.
 local CHECK = [[
 local owner = redis.call('GET', KEYS[2])
@@ -66,7 +70,7 @@ return {1, length, taken[1]}
 
 --- Removes entries that were sent. Key: the stream. Arguments: the group, their ids.
 --- Returns the length of the stream.
-M.DONE = [[
+M.ACKNOWLEDGE = [[
 redis.call('XACK', KEYS[1], unpack(ARGV))
 redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
 return redis.call('XLEN', KEYS[1])
@@ -86,7 +90,7 @@ return redis.call('XLEN', KEYS[1])
 --- claim them at once, and they count as delivered only as often as before.
 --- Keys: the stream, its turn. Arguments: the group, the consumer, the milliseconds
 --- for which entries count as taken, and for each entry its id and that number.
-M.LEAVE = [[
+M.RELEASE = [[
 for i = 4, #ARGV, 2 do
   local entry = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
   if not entry.err and entry[1] then

@@ -1,10 +1,11 @@
 --- Reads how a stream of events is, and changes nothing.
 
 local replies = require "klaviyo.redis.replies"
+local scripts = require "klaviyo.redis.stream_scripts"
 
 local M = {}
 
-local GROUP = [[klaviyo]]  -- in quotes it would be an import to tools/imports.lua
+local GROUP = scripts.GROUP
 local MAX_CLAIMABLE = 10000  -- entries that are counted
 
 -- The stream, or its group, does not exist yet.

@@ -25,6 +25,7 @@ typedef struct budget budget;
 ** NULL. With 'group', the group of the file's directory may use the file.
 ** Returns one reference, the caller's; or NULL and sets '*why'. */
 budget *budget_open (const char *path, bool group, const char **why);
+
 /* Makes a budget share its limits with other machines, before its first use.
 ** Returns false without memory. */
 bool budget_set_source (budget *b, lease_source *source,

@@ -124,15 +124,15 @@ static void read_replies (calls_client *cl, caller *k) {
     return;
   }
   while (c->reply_count < c->count && (r = connection_next(n)) != NULL) {
-    k->is_wrong = k->is_wrong || is_wrong_server(r);
+    k->wrong_server = k->wrong_server || is_wrong_server(r);
     c->replies[c->reply_count++] = r;
   }
   if (c->reply_count < c->count)
     return;
   c->maybe_run = c->count;
-  if (!finish(cl, &k->first) || !k->is_wrong)
+  if (!finish(cl, &k->first) || !k->wrong_server)
     return;
-  k->is_wrong = false;
+  k->wrong_server = false;
   connection_close(n, "this server refused a command");
 }
 
@@ -173,7 +173,7 @@ static void connect_for (calls_client *cl, caller *k, call *c) {
     return;
   }
   c->tries++;
-  k->is_wrong = false;
+  k->wrong_server = false;
   connection_open(k->connection);
 }
 

@@ -46,7 +46,7 @@ struct caller {
   bool listed; /* in the client's list, which has a reference */
   int fd;      /* that is watched; -1: none */
   bool output;
-  bool is_wrong; /* a reply says that this server is not the primary */
+  bool wrong_server; /* a reply says that this server is not the primary */
   struct caller *next;
 };
 

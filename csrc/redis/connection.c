@@ -337,7 +337,7 @@ static void start_setup (connection *c) {
 }
 
 
-static bool connect_on (connection *c) {
+static bool continue_connecting (connection *c) {
   int left;
   CURLMsg *message;
   CURLcode code;
@@ -517,7 +517,7 @@ static bool read_input (connection *c) {
 
 /* All replies were taken. Returns whether it is closed now because the server
 ** closed it. */
-static bool take_end (connection *c) {
+static bool close_ended (connection *c) {
   if (!c->has_ended || c->state == CLOSED)
     return false;
   connection_close(c, c->end != CURLE_OK ? curl_easy_strerror(c->end)
@@ -526,21 +526,21 @@ static bool take_end (connection *c) {
 }
 
 
-static bool setup_on (connection *c) {
+static bool continue_setup (connection *c) {
   redisReply *r;
   bool ok = true;
   while (ok && c->state == SETUP && (r = read_reply(c)) != NULL) {
     ok = setup_reply(c, r);
     freeReplyObject(r);
   }
-  return ok && c->state != CLOSED && (c->state == READY || !take_end(c));
+  return ok && c->state != CLOSED && (c->state == READY || !close_ended(c));
 }
 
 
 bool connection_run (connection *c) {
   if (c->state == CLOSED)
     return true;
-  if (c->state == CONNECTING && !connect_on(c))
+  if (c->state == CONNECTING && !continue_connecting(c))
     return false;
   if (c->state == CONNECTING)
     return true;
@@ -548,14 +548,14 @@ bool connection_run (connection *c) {
     write_output(c);
   if (!read_input(c))
     return false;
-  return c->state != SETUP || setup_on(c);
+  return c->state != SETUP || continue_setup(c);
 }
 
 
 redisReply *connection_next (connection *c) {
   redisReply *r = c->state == READY ? read_reply(c) : NULL;
   if (r == NULL && c->state == READY)
-    take_end(c);
+    close_ended(c);
   return r;
 }
 

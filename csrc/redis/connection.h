@@ -15,7 +15,8 @@
 
 #define REDIS_SERVERS 8
 
-/* Where Redis is. The texts belong to the source, which is never freed. */
+/* Where Redis is. The texts belong to a source, which is never freed, or to the
+** caller of redis/calls.h that has the address. */
 typedef struct redis_address {
   char *servers[REDIS_SERVERS]; /* host:port; with 'sentinel': of sentinels */
   int server_count;
@@ -35,8 +36,8 @@ typedef struct connection_limits {
   long connect_ms;
 } connection_limits;
 
-/* 'script', if it is not NULL, is loaded when it is connected. NULL: not enough
-** memory. */
+/* The address must outlive the connection. 'script', if it is not NULL, is
+** loaded when it is connected. NULL: not enough memory. */
 connection *connection_new (const redis_address *address, const char *script);
 void connection_free (connection *c);
 

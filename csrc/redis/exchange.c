@@ -160,10 +160,10 @@ static const char *shown (const char *text) {
 
 static void take_error (exchanges *all, const char *text) {
   exchange *first = &all->list[0];
-  if (!first->whole && wants_script(all, text)) {
+  if (!first->with_script && wants_script(all, text)) {
     exchange x = extract(all, 0);
     x.sent = false;
-    x.whole = true;
+    x.with_script = true;
     all->list[all->count++] = x;
     return;
   }
@@ -289,10 +289,10 @@ static bool send_one (exchanges *all, exchange *x) {
   size_t sizes[MAX_WORDS];
   char keys[KEYS][KEY_SIZE];
   const char *sha = connection_sha(all->connection);
-  bool whole = x->whole || sha[0] == 0;
+  bool with_script = x->with_script || sha[0] == 0;
   int n = 0, i;
-  words[n++] = whole ? "EVAL" : "EVALSHA";
-  words[n++] = whole ? all->script : sha;
+  words[n++] = with_script ? "EVAL" : "EVALSHA";
+  words[n++] = with_script ? all->script : sha;
   words[n++] = "4";
   for (i = 0; i < KEYS; i++) {
     (void)snprintf(keys[i], KEY_SIZE, "klaviyo:{%016llx}%s",

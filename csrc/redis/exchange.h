@@ -19,7 +19,7 @@ typedef struct exchange {
   bool sent;
   bool late; /* the lease does not wait for it any more */
   bool timed_out;
-  bool whole; /* Redis does not know the script: it is sent again, with it */
+  bool with_script; /* it is sent again: Redis did not know the script */
 } exchange;
 
 typedef struct exchange_calls {

@@ -381,7 +381,7 @@ static int l_ticket_result (lua_State *L) {
 /* }====================================================== */
 
 
-static void set_class (lua_State *L, const char *name, const luaL_Reg *list) {
+void set_class (lua_State *L, const char *name, const luaL_Reg *list) {
   luaL_newmetatable(L, name);
   for (; list->name != NULL; list++) {
     lua_pushcfunction(L, list->func);

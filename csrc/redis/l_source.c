@@ -191,16 +191,11 @@ static int l_stats (lua_State *L) {
 OPEN_API int luaopen_klaviyo_redis_hiredis (lua_State *L);
 
 OPEN_API int luaopen_klaviyo_redis_hiredis (lua_State *L) {
-  luaL_newmetatable(L, SOURCE);
-  lua_pushcfunction(L, l_pointer);
-  lua_setfield(L, -2, "pointer");
-  lua_pushcfunction(L, l_problem);
-  lua_setfield(L, -2, "problem");
-  lua_pushcfunction(L, l_stats);
-  lua_setfield(L, -2, "stats");
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  static const luaL_Reg methods[] = {{"pointer", l_pointer},
+                                     {"problem", l_problem},
+                                     {"stats", l_stats},
+                                     {NULL, NULL}};
+  set_class(L, SOURCE, methods);
   lua_newtable(L);
   lua_pushcfunction(L, l_source);
   lua_setfield(L, -2, "source");

@@ -18,8 +18,7 @@ typedef struct source_stats {
   uint64_t failures;  /* without */
   uint64_t tokens;    /* that were granted */
   uint64_t waits;     /* requests that had to wait for a reply */
-  int64_t away_ms;    /* since when this process goes on without Redis, so far;
-                      ** 0: it does not */
+  int64_t away_ms;    /* milliseconds that this process was without Redis */
 } source_stats;
 
 /* The source takes over the texts of the address. 'host' names this host, and

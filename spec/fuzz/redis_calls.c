@@ -23,7 +23,6 @@ static void fake_open (connection *c);
 #include "redis/connection.c"
 #include "redis/calls.c"
 #define connection_open fake_open
-#define take_end calls_take_end
 #include "redis/calls_client.c"
 #undef connection_open
 #include "redis/l_connection.c"

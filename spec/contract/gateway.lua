@@ -20,7 +20,7 @@ local function new_folder()
   return path:match("[^\n]+")
 end
 
--- The tokens of an account, which end tomorrow.
+-- The tokens of an account, which expire tomorrow.
 local function save_tokens(folder)
   local now = os.time()
   assert(token_store.new(folder):save("contract", {

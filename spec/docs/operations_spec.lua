@@ -68,7 +68,7 @@ describe("docs/operations.md", function()
     assert.is_true(count >= 5)
   end)
 
-  it("lists the alarms", function()
+  it("lists the alerts", function()
     local documented, rows = {}, rows_after("what they would say.")
     local text = assert(shell.read("examples/prometheus/alerts.yml"))
     for _, row in ipairs(rows) do

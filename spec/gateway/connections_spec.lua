@@ -291,7 +291,7 @@ describe("a gateway with connections", function()
         :format(app_options(servers.two), more or "") .. callers("all", [[connections = "*"]])
     end
 
-    it("refreshes the tokens ahead of their end, under load, without one 401", function()
+    it("refreshes the tokens before they expire, under load, without one 401", function()
       authorize(servers.two, "B")
       start(oauth(), {workers = 2})
       local before = servers.two:stats()

@@ -1,5 +1,5 @@
--- The alarms and the dashboard in examples: their expressions are valid, name metrics
--- that exist, and the alarms fire when they should.
+-- The alerts and the dashboard in examples: their expressions are valid, name metrics
+-- that exist, and the alerts fire when they should.
 
 local json = require "klaviyo.json"
 local metrics_names = require "spec.support.metric_names"
@@ -47,7 +47,7 @@ local function expressions()
   return list
 end
 
-describe("the alarms", function()
+describe("the alerts", function()
   it("name metrics that exist", function()
     local names = names_in(shell.read(ALERTS))
     assert.is_true(names.klaviyo_requests_total)

@@ -17,7 +17,7 @@ describe("klaviyo.oauth", function()
     store, locks, warnings, deadline = oauth.memory(), folders.new(), {}, 20
   end)
 
-  -- Returns an app whose account "shop" has a token that ends in some seconds.
+  -- Returns an app whose account "shop" has a token that expires in some seconds.
   local function new_app(seconds, more, url)
     local now = os.time()
     store.texts.shop = klaviyo.json.encode {access_token = oauth.ACCESS, refresh_token = oauth.REFRESH,

@@ -1,5 +1,5 @@
 -- The tokens of one account in four workers of nginx and three scripts, when the
--- token ends while the token endpoint is slow and fails every third time.
+-- token expires while the token endpoint is slow and fails every third time.
 -- OAUTH_ROUNDS is how often it ends.
 local klaviyo = require "klaviyo"
 local oauth = require "spec.support.oauth"
@@ -44,7 +44,7 @@ describe("the tokens of an account in nginx and in scripts", function()
     end
   end
 
-  it("are refreshed once when the token has ended: no call fails, no pair is lost", function()
+  it("are refreshed once when the token has expired: no call fails, no pair is lost", function()
     start({rotate_refresh_tokens = "strict"}, "rounds", ROUNDS)
     disturb(ROUNDS)
     for round = 1, ROUNDS do

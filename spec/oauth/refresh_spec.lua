@@ -142,7 +142,7 @@ describe("app:client", function()
   it("uses the old token while a refresh ahead fails", function()
     start {}
     local texts = {}
-    -- Returns the error of a call, made by an app for which the token ends in some seconds.
+    -- Returns the error of a call, made by an app for which the token expires in some seconds.
     local function error_of_call(seconds)
       local app = new_app {lock_folder = path, encryption_key = false, store = {
         load = function(account) return texts[account] end,

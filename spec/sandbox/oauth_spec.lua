@@ -189,7 +189,7 @@ describe("the sandbox's token endpoint", function()
     assert.equal(404, one.ask("POST", "/oauth/tokens").status)
   end)
 
-  it("gives access tokens that end, and that have scopes", function()
+  it("gives access tokens that expire, and that have scopes", function()
     local one = new {token_seconds = 10}
     local token = one.exchange().access_token
     assert.equal(200, one.status(token))

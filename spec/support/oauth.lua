@@ -90,7 +90,7 @@ function M.store(path)
   end))})
 end
 
---- Changes what is stored, as if the access token of an account had just ended.
+--- Changes what is stored, as if the access token of an account had just expired.
 ---@param store table
 ---@param account string
 ---@return string access_token

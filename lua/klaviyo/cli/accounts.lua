@@ -103,12 +103,12 @@ function M.read(getenv)
   -- no excerpt of the text in a message: it has keys
   local value = json.decode(text)
   if value == nil then
-    return nil, ("%s is not JSON; mend it, or remove it and log in again")
+    return nil, ("%s is not JSON; fix it, or remove it and log in again")
       :format(path)
   end
   value, why = check(value)
   if not value then
-    return nil, ("%s is damaged: %s; mend it, or remove it and log in again")
+    return nil, ("%s is damaged: %s; fix it, or remove it and log in again")
       :format(path, why)
   end
   return value

@@ -6,7 +6,7 @@ local lock = require "klaviyo.tasks.lock"
 
 local M = {}
 
-local AHEAD = 60          -- seconds before its end a token is refreshed, or earlier
+local AHEAD = 60          -- seconds before it expires a token is refreshed, or earlier
 
 --- What this process knows of an account.
 ---@class klaviyo.oauth.Entry

@@ -304,7 +304,7 @@ local function entry_of(own, call, account)
 end
 
 --- Returns a client for the calls of an account. It makes no request. The client
---- refreshes the token a minute before its end, and once more if the service rejects
+--- refreshes the token a minute before it expires, and once more if the service rejects
 --- it; so do the other clients of the account, in all processes of the machine, one at
 --- a time.
 ---@param account string
@@ -331,7 +331,7 @@ function App:client(account, options)
 end
 
 --- Refreshes the tokens of an account now, though the access token may be valid: a
---- refresh token that is not used for 90 days ends. For a script that runs each night.
+--- refresh token that is not used for 90 days expires. For a script that runs each night.
 ---@param account string
 ---@return boolean|nil ok
 ---@return klaviyo.Error|nil err
@@ -368,7 +368,7 @@ end
 ---@field authorized_at integer  in seconds since 1970
 ---@field refreshed_at integer  when the last tokens were received
 ---@field unused_days integer  the days since then; Klaviyo drops a refresh token that is not used for 90 days
----@field expires_at integer  when the access token ends
+---@field expires_at integer  when the access token expires
 ---@field must_authorize boolean  true: the account has ended its access; it has to authorize again
 ---@field error? klaviyo.Error  why its tokens cannot be read; the fields above then say nothing but its name
 

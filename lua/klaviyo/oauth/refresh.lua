@@ -1,4 +1,4 @@
---- The access tokens of accounts, refreshed ahead of their end: by one light thread
+--- The access tokens of accounts, refreshed before they expire: by one light thread
 --- of one process at a time, while the others use the old token or wait for the new
 --- one.
 

@@ -15,7 +15,7 @@ local M = {}
 ---@field access_token string
 ---@field refresh_token string
 ---@field scope string  separated by spaces
----@field expires_at integer  when the access token ends, in seconds since 1970
+---@field expires_at integer  when the access token expires, in seconds since 1970
 ---@field refreshed_at integer  when this pair was received
 ---@field authorized_at integer  when the account authorized the app
 ---@field client_id string|nil  of the app; nil if an older version stored the pair

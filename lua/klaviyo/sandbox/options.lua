@@ -29,8 +29,9 @@ local M = {}
 ---@field client_secret? string  of that app; default a random one
 ---@field redirect_uri? string  the only one to which a code is sent; default each that a request names
 ---@field approve? boolean  true: the authorize page does not ask, but allows at once; default false
----@field rotate_refresh_tokens? boolean|string  true: a refresh gives another refresh token, and the old one ends when
----  one of the new tokens is first used; "strict": it ends at once; default false: the same one, as in the live service
+---@field rotate_refresh_tokens? boolean|string  true: a refresh gives another refresh token, and the old one expires
+---  when one of the new tokens is first used; "strict": it expires at once; default false: the same one, as in the
+---  live service
 ---@field token_seconds? integer  the life of an access token in seconds; default 3600
 ---@field port? integer  the HTTP port; default a free port
 ---@field tls_port? integer  the HTTPS port; default a free port

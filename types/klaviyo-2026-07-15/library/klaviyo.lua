@@ -542,7 +542,7 @@ function M:redirect() end
 function M:callback() end
 
 --- Returns a client for the calls of an account. It makes no request. The client
---- refreshes the token a minute before its end, and once more if the service rejects
+--- refreshes the token a minute before it expires, and once more if the service rejects
 --- it; so do the other clients of the account, in all processes of the machine, one at
 --- a time.
 ---@param account string
@@ -551,7 +551,7 @@ function M:callback() end
 function M:client(account, options) end
 
 --- Refreshes the tokens of an account now, though the access token may be valid: a
---- refresh token that is not used for 90 days ends. For a script that runs each night.
+--- refresh token that is not used for 90 days expires. For a script that runs each night.
 ---@param account string
 ---@return boolean|nil ok
 ---@return klaviyo.Error|nil err
@@ -1199,7 +1199,7 @@ end
 ---@field authorized_at integer  in seconds since 1970
 ---@field refreshed_at integer  when the last tokens were received
 ---@field unused_days integer  the days since then; Klaviyo drops a refresh token that is not used for 90 days
----@field expires_at integer  when the access token ends
+---@field expires_at integer  when the access token expires
 ---@field must_authorize boolean  true: the account has ended its access; it has to authorize again
 ---@field error? klaviyo.Error  why its tokens cannot be read; the fields above then say nothing but its name
 
@@ -1323,7 +1323,7 @@ end
 ---@field client_secret? string  of that app; default a random one
 ---@field redirect_uri? string  the only one to which a code is sent; default each that a request names
 ---@field approve? boolean  true: the authorize page does not ask, but allows at once; default false
----@field rotate_refresh_tokens? boolean|string  true: a refresh gives another refresh token, and the old one ends when one of the new tokens is first used; "strict": it ends at once; default false: the same one, as in the live service
+---@field rotate_refresh_tokens? boolean|string  true: a refresh gives another refresh token, and the old one expires when one of the new tokens is first used; "strict": it expires at once; default false: the same one, as in the live service
 ---@field token_seconds? integer  the life of an access token in seconds; default 3600
 ---@field port? integer  the HTTP port; default a free port
 ---@field tls_port? integer  the HTTPS port; default a free port

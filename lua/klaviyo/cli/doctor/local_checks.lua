@@ -128,7 +128,7 @@ function M.rate_limit_file(report, client)
   local todo = "set KLAVIYO_RATE_LIMIT_FILE to a file in a folder that you can "
     .. "write to, on a disk of this machine"
   if not limits then
-    report("rate limits", "problem", err.message, "mend the source of the key")
+    report("rate limits", "problem", err.message, "fix the source of the key")
   elseif not path then
     report("rate limits", "warning", "each process counts alone",
       "set KLAVIYO_RATE_LIMIT_FILE, so that processes share the limits")

@@ -1,4 +1,4 @@
---- What an operator should look at: compares the samples with thresholds. The alarms
+--- What an operator should look at: compares the samples with thresholds. The alerts
 --- of examples/prometheus/alerts.yml have the same ones.
 
 local history = require "klaviyo.metrics.status.history"

@@ -13,7 +13,8 @@ local M = {}
 
 local MAIN = "main"  -- LuaJIT returns nil for the main coroutine
 
-local LOOK_EVERY = 10  -- seconds between two looks for files of other processes
+--- Seconds between two looks for files of other processes.
+M.LOOK_EVERY = 10
 
 -- The parts of a flush.
 local FILES, STREAM = "files", "stream"
@@ -97,7 +98,7 @@ end
 -- Outside nginx no timer sets `look`: each flush is a chance, but not too often.
 local function must_look(self)
   if self.look or not store_access.in_nginx() and core.clock() >= self.next_look then
-    self.look, self.next_look = false, core.clock() + LOOK_EVERY
+    self.look, self.next_look = false, core.clock() + M.LOOK_EVERY
     return true
   end
 end

@@ -5,7 +5,8 @@ local store = require "klaviyo.outbox.store"
 
 local M = {}
 
-local MAX_SLOTS = 4096
+--- The maximum of the slots.
+M.MAX_SLOTS = 4096
 
 local function base(path, number)
   return ("%s/slot-%d"):format(path, number)
@@ -22,7 +23,7 @@ function M.take(path, options)
   if not ok then
     return nil, what, ("%s: %s"):format(path, why)
   end
-  for number = 1, MAX_SLOTS do
+  for number = 1, M.MAX_SLOTS do
     local name = base(path, number)
     local taken
     taken, what, why = store.open(name, options)
@@ -32,7 +33,7 @@ function M.take(path, options)
       return nil, what, ("%s.db: %s"):format(name, why)
     end
   end
-  return nil, "failed", ("%s: all %d slots are in use"):format(path, MAX_SLOTS)
+  return nil, "failed", ("%s: all %d slots are in use"):format(path, M.MAX_SLOTS)
 end
 
 --- Iterates over the slots of processes that have ended, and takes each:
@@ -43,7 +44,7 @@ end
 function M.orphans(path, options, failed)
   local number = 0
   return function()
-    while number < MAX_SLOTS do
+    while number < M.MAX_SLOTS do
       number = number + 1
       local name = base(path, number)
       local taken, what, why = store.open(name, options)
@@ -58,13 +59,13 @@ function M.orphans(path, options, failed)
   end
 end
 
--- Iterates over what the slots' files say: number, waiting, oldest.
-local function figures(path)
+-- Iterates over the files of the slots: number, waiting, oldest.
+local function slots(path)
   local number = 0
   return function()
     number = number + 1
     local waiting, oldest
-    if number <= MAX_SLOTS then
+    if number <= M.MAX_SLOTS then
       waiting, oldest = store.waiting(base(path, number))
     end
     return waiting and number, waiting, oldest
@@ -77,7 +78,7 @@ end
 ---@return {waiting: integer, files: integer}
 function M.stats(path)
   local sum = {waiting = 0, files = 0}
-  for number, waiting in figures(path) do
+  for number, waiting in slots(path) do
     sum.waiting, sum.files = sum.waiting + waiting, number
   end
   return sum
@@ -89,9 +90,9 @@ end
 ---@return integer waiting
 ---@return integer bytes
 ---@return integer|nil oldest  in milliseconds since 1970
-function M.figures(path)
+function M.totals(path)
   local waiting, bytes, oldest = 0, 0, nil
-  for number, count, time in figures(path) do
+  for number, count, time in slots(path) do
     waiting, bytes = waiting + count, bytes + store.size(base(path, number))
     oldest = math.min(time or oldest or math.huge, oldest or time or math.huge)
     oldest = oldest < math.huge and oldest or nil
@@ -113,7 +114,7 @@ end
 function M.all(path, failed)
   local number = 0
   return function()
-    while number < MAX_SLOTS do
+    while number < M.MAX_SLOTS do
       number = number + 1
       local name = base(path, number)
       local rejected, what, why = store.peek(name)

@@ -13,7 +13,7 @@ end
 ---@param path string  of its folder
 ---@return klaviyo.metrics.Sample[]  with the name of their family
 function M.samples(path)
-  local waiting, bytes, oldest = folder.figures(path)
+  local waiting, bytes, oldest = folder.totals(path)
   local function sample(name, value)
     return {name = name, values = {path}, value = value}
   end

@@ -1,11 +1,10 @@
---- How the files of an outbox are. It only looks: it takes no slot and changes nothing.
+--- Describes the files of an outbox. It takes no slot and changes nothing.
 
 local errors = require "klaviyo.response.errors"
+local folder = require "klaviyo.outbox.folder"
 local store = require "klaviyo.outbox.store"
 
 local M = {}
-
-local MAX_SLOTS = 4096
 
 local function now()
   return type(ngx) == "table" and ngx.now and ngx.now() or os.time()
@@ -80,7 +79,7 @@ function M.of(path)
     return failed(path, why or "No such file or directory")
   end
   local sum = {path = path, waiting = 0, bytes = 0, rejected = 0, files = {}}
-  for number = 1, MAX_SLOTS do
+  for number = 1, folder.MAX_SLOTS do
     local name = ("slot-%d"):format(number)
     local base = path .. "/" .. name
     found, why = is_there(base .. ".lock")

@@ -8,7 +8,6 @@ local timers = require "klaviyo.nginx.timers"
 
 local M = {}
 
-local LOOK_EVERY = 10  -- seconds between two looks for files of other workers
 local MAX_WAIT = 60
 local MAX_WAIT_FOR_RELAY = 5  -- until the relay asks Redis again
 
@@ -105,7 +104,7 @@ function M.wake(outbox)
     outbox.look = true
     return
   end
-  own.look:start(LOOK_EVERY)
+  own.look:start(flush.LOOK_EVERY)
   if outbox.relay and outbox.send and not outbox.is_sending then
     own.stream:start(is_first and 0 or outbox.interval)
   end

@@ -159,9 +159,16 @@ local function differing(name)
   return lines, removed
 end
 
+-- Adds a long string, and before it its size, by which operations/revision_file.lua
+-- reads it.
 local function add_section(out, prefix, name)
+  local lines, size = sections.list(differing(name)), 0
+  for _, line in ipairs(lines) do
+    size = size + #line + 1
+  end
+  out[#out + 1] = ("%s-- %d bytes"):format(prefix:match "^ *", size)
   out[#out + 1] = prefix .. "[=["
-  for _, line in ipairs(sections.list(differing(name))) do
+  for _, line in ipairs(lines) do
     out[#out + 1] = line
   end
   out[#out + 1] = "]=]"

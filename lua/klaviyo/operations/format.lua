@@ -1,6 +1,7 @@
 --- Reads the revision files. Each section of such a file is one long string of
 --- lines; a line is a name, a space, and its definition. `name -` removes a name of
---- the previous revision.
+--- the previous revision. The comment before a string is its size, by which
+--- klaviyo/operations/revision_file.lua reads it.
 ---
 --- OPERATIONS are route lines; spaces separate the columns:
 ---

@@ -9,6 +9,7 @@
 local format = require "klaviyo.operations.format"
 local index = require "klaviyo.operations.revisions.index"
 local keys = require "klaviyo.util.tables"
+local revision_file = require "klaviyo.operations.revision_file"
 
 local M = {}
 
@@ -237,7 +238,7 @@ end
 -- not need them.
 local function read_section(data, name)
   if name == "schemas" then
-    data.schemas = require("klaviyo.operations.revisions.schemas."
+    data.schemas = revision_file.load("klaviyo.operations.revisions.schemas."
       .. data.date:gsub("%.", "-"))
     return data.schemas
   end
@@ -255,7 +256,7 @@ local added = {}
 
 local function read_data(date)
   local data = added[date]
-    or require("klaviyo.operations.revisions." .. date:gsub("%.", "-"))
+    or revision_file.load("klaviyo.operations.revisions." .. date:gsub("%.", "-"))
   if data.follows and not data.before then
     data.before = read_data(data.follows)
   end

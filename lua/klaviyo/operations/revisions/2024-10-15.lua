@@ -3,6 +3,7 @@
 -- klaviyo/operations/format.lua.
 return {
   date = "2024-10-15",
+  -- 52448 bytes
   operations = [=[
 add_categories_to_catalog_item POST /api/catalog-items/{id}/relationships/categories 204 - limit=75/s,700/m scope=catalogs:write alias=add_category_to_catalog_item,create_catalog_item_relationships_categories,create_catalog_item_relationships_category body=&[<catalog-category id!>]
 add_items_to_catalog_category POST /api/catalog-categories/{id}/relationships/items 204 - limit=75/s,700/m scope=catalogs:write alias=create_catalog_category_relationships_item,create_catalog_category_relationships_items body=&[<catalog-item id!>]
@@ -266,6 +267,7 @@ update_webhook PATCH /api/webhooks/{id} 200+ webhook limit=1/s,15/m scope=webhoo
 upload_image_from_file POST /api/image-upload 201+ image limit=3/s,100/m,100/d scope=images:write alias=create_image_upload body=multipart{file!:file,hidden:boolean,name:string}
 upload_image_from_url POST /api/images 201+ image limit=3/s,100/m,100/d scope=images:write alias=create_image body=&ImageCreateQueryResourceObject
 ]=],
+  -- 12288 bytes
   fields = [=[
 account contact_information,contact_information.default_sender_email,contact_information.default_sender_name,contact_information.organization_name,contact_information.street_address,contact_information.street_address.address1,contact_information.street_address.address2,contact_information.street_address.city,contact_information.street_address.country,contact_information.street_address.region,contact_information.street_address.zip,contact_information.website_url,industry,locale,preferred_currency,public_api_key,test_account,timezone
 campaign archived,audiences,audiences.excluded,audiences.included,created_at,name,scheduled_at,send_options,send_options.use_smart_sending,send_strategy,send_strategy.method,send_strategy.options_static,send_strategy.options_static.datetime,send_strategy.options_static.is_local,send_strategy.options_static.send_past_recipients_immediately,send_strategy.options_sto,send_strategy.options_sto.date,send_strategy.options_throttled,send_strategy.options_throttled.datetime,send_strategy.options_throttled.throttle_percentage,send_time,status,tracking_options,tracking_options.add_tracking_params,tracking_options.custom_tracking_params,tracking_options.is_tracking_clicks,tracking_options.is_tracking_opens,updated_at

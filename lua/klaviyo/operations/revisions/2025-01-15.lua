@@ -4,6 +4,7 @@
 return {
   date = "2025-01-15",
   follows = "2024-10-15",
+  -- 6380 bytes
   operations = [=[
 create_client_subscription POST /client/subscriptions 202 - limit=100/s,700/m scope=subscriptions:write query=company_id!:string body=&OnsiteSubscriptionCreateQueryResourceObject
 create_flow POST /api/flows 201+ flow limit=1/s,15/m,100/d scope=flows:write additional-fields[flow]=definition body=&FlowCreateQueryResourceObject
@@ -43,6 +44,7 @@ get_update_categories_jobs -
 get_update_variants_job -
 get_update_variants_jobs -
 ]=],
+  -- 2296 bytes
   fields = [=[
 campaign archived,audiences,audiences.excluded,audiences.included,created_at,name,scheduled_at,send_options,send_options.use_smart_sending,send_strategy,send_strategy.date,send_strategy.datetime,send_strategy.method,send_strategy.options,send_strategy.options.is_local,send_strategy.options.send_past_recipients_immediately,send_strategy.throttle_percentage,send_time,status,tracking_options,tracking_options.add_tracking_params,tracking_options.custom_tracking_params,tracking_options.is_tracking_clicks,tracking_options.is_tracking_opens,updated_at
 campaign-message created_at,definition,definition.channel,definition.content,definition.content.bcc_email,definition.content.body,definition.content.cc_email,definition.content.dynamic_image,definition.content.from_email,definition.content.from_label,definition.content.media_url,definition.content.preview_text,definition.content.reply_to_email,definition.content.subject,definition.content.title,definition.kv_pairs,definition.label,definition.notification_type,definition.options,definition.options.badge,definition.options.badge.badge_options,definition.options.badge.badge_options.badge_config,definition.options.badge.badge_options.set_from_property,definition.options.badge.badge_options.value,definition.options.badge.display,definition.options.on_open,definition.options.on_open.android_deep_link,definition.options.on_open.ios_deep_link,definition.options.on_open.type,definition.options.play_sound,definition.render_options,definition.render_options.add_info_link,definition.render_options.add_opt_out_language,definition.render_options.add_org_prefix,definition.render_options.shorten_links,send_times,updated_at

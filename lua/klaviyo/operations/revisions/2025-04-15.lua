@@ -4,6 +4,7 @@
 return {
   date = "2025-04-15",
   follows = "2025-01-15",
+  -- 6530 bytes
   operations = [=[
 assign_template_to_campaign_message POST /api/campaign-message-assign-template 200+ campaign-message limit=10/s,150/m scope=campaigns:write alias=create_campaign_message_assign_template body=&CampaignMessageAssignTemplateQueryResourceObject
 create_client_push_token POST /client/push-tokens 202 - limit=150/s,1400/m query=company_id!:string body=&PushTokenCreateQueryResourceObject
@@ -37,6 +38,7 @@ get_web_feeds GET /api/web-feeds 200+ web-feed[] limit=1/s,15/m scope=web-feeds:
 update_custom_metric PATCH /api/custom-metrics/{id} 200+ custom-metric limit=1/s,15/m,15/d scope=metrics:write body=&CustomMetricPartialUpdateQueryResourceObject
 update_web_feed PATCH /api/web-feeds/{id} 200+ web-feed limit=1/s,15/m scope=web-feeds:write body=&WebFeedPartialUpdateQueryResourceObject
 ]=],
+  -- 3770 bytes
   fields = [=[
 custom-metric created,definition,definition.aggregation_method,definition.metric_groups,name,updated
 flow-action action_type,badge_options,badge_options.badge_config,badge_options.set_from_property,badge_options.value,created,render_options,render_options.add_info_link,render_options.add_opt_out_language,render_options.add_org_prefix,render_options.shorten_links,send_options,send_options.is_transactional,send_options.use_smart_sending,settings,status,tracking_options,tracking_options.add_utm,tracking_options.is_tracking_clicks,tracking_options.is_tracking_opens,tracking_options.utm_params,updated

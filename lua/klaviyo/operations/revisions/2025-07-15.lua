@@ -4,6 +4,7 @@
 return {
   date = "2025-07-15",
   follows = "2025-04-15",
+  -- 2318 bytes
   operations = [=[
 bulk_create_data_source_records POST /api/data-source-record-bulk-create-jobs 204 - limit=3/s,15/m scope=custom-objects:write alias=create_data_source_record_bulk_create_job body=&DataSourceRecordBulkCreateJobCreateQueryResourceObject
 create_data_source POST /api/data-sources 201+ data-source limit=3/s,60/m scope=custom-objects:write body=&DataSourceCreateQueryResourceObject
@@ -19,6 +20,7 @@ get_metric_for_mapped_metric GET /api/mapped-metrics/{id}/metric 200+ metric lim
 get_metric_id_for_mapped_metric GET /api/mapped-metrics/{id}/relationships/metric 200+ metric limit=3/s,60/m scope=metrics:read alias=get_mapped_metric_relationships_metric
 update_mapped_metric PATCH /api/mapped-metrics/{id} 200+ mapped-metric limit=1/s,15/m,30/d scope=metrics:write body=&MappedMetricPartialUpdateQueryResourceObject
 ]=],
+  -- 6940 bytes
   fields = [=[
 coupon description,external_id,monitor_configuration
 data-source description,title,visibility

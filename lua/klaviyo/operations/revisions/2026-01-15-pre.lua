@@ -4,6 +4,7 @@
 return {
   date = "2026-01-15.pre",
   follows = "2026-01-15",
+  -- 8020 bytes
   operations = [=[
 create_object_schema_beta POST /api/object-schemas 201+ object-schema limit=3/s,60/m scope=custom-objects:write alias=create_object_schema body=&ObjectSchemaCreateQueryResourceObjectBeta
 create_object_schema_relationship_beta POST /api/object-schemas/{id}/relationships/object-schemas 204 - limit=3/s,60/m scope=custom-objects:write alias=add_schemas_to_object_schema,create_object_schema_relationship,create_object_schema_relationships_schemas body=&[<object-schema id! meta:ObjectSchemaRelationshipCreateMetaBeta?>]
@@ -42,6 +43,7 @@ get_template -
 get_templates -
 update_template -
 ]=],
+  -- 1043 bytes
   fields = [=[
 geofence.b1 latitude,longitude,radius
 object-schema.b1 description,properties,published_at,required,status,title,visibility

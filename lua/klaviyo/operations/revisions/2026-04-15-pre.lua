@@ -4,6 +4,7 @@
 return {
   date = "2026-04-15.pre",
   follows = "2026-04-15",
+  -- 30133 bytes
   operations = [=[
 bulk_delete_object_records_beta POST /api/object-record-bulk-delete-jobs 202 - limit=10/s,150/m scope=custom-objects:write alias=bulk_delete_object_records,create_object_record_bulk_delete_job body=&ObjectRecordDeleteJobCreateQueryResourceObjectBeta
 clone_campaign_audience_beta POST /api/campaign-audience-clone 201+ campaign-audience limit=10/s,150/m scope=campaigns:write fields=campaign-audience.b1 alias=clone_campaign_audience,create_campaign_audience_clone body=&AudienceCloneQueryResourceObjectBeta
@@ -144,6 +145,7 @@ get_messages_for_campaign -
 update_campaign -
 update_campaign_message -
 ]=],
+  -- 5886 bytes
   fields = [=[
 agent-knowledge.b1 created_at,error,id,indexed_at,source,source.auto_reindex,source.content,source.scope,source.source_type,source.title,source.url,status,updated_at
 agent-secret.b1 created_at,id,mask,name,updated_at

@@ -4,6 +4,7 @@
 return {
   date = "2026-04-15",
   follows = "2026-01-15",
+  -- 25327 bytes
   operations = [=[
 assign_template_to_campaign_message POST /api/campaign-message-assign-template 200+ campaign-message limit=10/s,150/m scope=campaigns:write fields=campaign-message.2 alias=create_campaign_message_assign_template body=&CampaignMessageAssignTemplateQueryResourceObject
 bulk_create_catalog_categories POST /api/catalog-category-bulk-create-jobs 202+ catalog-category-bulk-create-job limit=75/s,750/m scope=catalogs:write fields=catalog-category-bulk-create-job alias=create_catalog_category_bulk_create_job,spawn_create_categories_job body=&CatalogCategoryCreateJobCreateQueryResourceObject
@@ -121,6 +122,7 @@ update_webhook PATCH /api/webhooks/{id} 200+ webhook limit=1/s,15/m scope=webhoo
 upload_image_from_file POST /api/image-upload 201+ image limit=3/s,100/m,500/d scope=images:write fields=image alias=create_image_upload body=multipart{file!:file,hidden:boolean,name:string}
 upload_image_from_url POST /api/images 201+ image limit=3/s,100/m,100/d scope=images:write fields=image alias=create_image body=&ImageCreateQueryResourceObject
 ]=],
+  -- 26008 bytes
   fields = [=[
 account contact_information,contact_information.default_sender_email,contact_information.default_sender_name,contact_information.organization_name,contact_information.street_address,contact_information.street_address.address1,contact_information.street_address.address2,contact_information.street_address.city,contact_information.street_address.country,contact_information.street_address.region,contact_information.street_address.zip,contact_information.website_url,id,industry,locale,preferred_currency,public_api_key,test_account,timezone
 attribution id

@@ -4,6 +4,7 @@
 return {
   date = "2026-07-15.pre",
   follows = "2026-07-15",
+  -- 33957 bytes
   operations = [=[
 clone_campaign_audience_beta POST /api/campaign-audience-clone 201+ campaign-audience limit=10/s,150/m scope=campaigns:write fields=campaign-audience.b1 alias=clone_campaign_audience,create_campaign_audience_clone body=&AudienceCloneQueryResourceObjectBeta
 clone_campaign_beta POST /api/campaign-clone 201+ campaign limit=10/s,150/m scope=campaigns:write fields=campaign.b1 alias=clone_campaign,create_campaign_clone body=&CampaignCloneQueryResourceObjectBeta
@@ -166,6 +167,7 @@ get_messages_for_campaign -
 update_campaign -
 update_campaign_message -
 ]=],
+  -- 9503 bytes
   fields = [=[
 agent-knowledge.b1 created_at,error,id,indexed_at,source,source.auto_reindex,source.content,source.scope,source.source_type,source.title,source.url,status,updated_at
 agent-secret.b1 created_at,id,mask,name,updated_at

@@ -4,6 +4,7 @@
 return {
   date = "2026-07-15",
   follows = "2026-04-15",
+  -- 9189 bytes
   operations = [=[
 bulk_delete_object_records POST /api/object-record-bulk-delete-jobs 202 - limit=3/s,60/m scope=custom-objects:write alias=create_object_record_bulk_delete_job body=&ObjectRecordDeleteJobCreateQueryResourceObject
 create_object_schema POST /api/object-schemas 201+ object-schema limit=3/s,60/m scope=custom-objects:write fields=object-schema body=&ObjectSchemaCreateQueryResourceObject
@@ -44,6 +45,7 @@ update_object_schema_relationship PATCH /api/object-schemas/{id}/relationships/o
 update_profile_schema_relationship PATCH /api/object-schemas/{id}/relationships/profile-object-schemas 204 - limit=3/s,60/m scope=custom-objects:write alias=update_object_schema_relationships_profile_object_schemas,update_profile_object_schemas_for_object_schema body=&<profile-object-schema id! meta:ObjectSchemaRelationshipUpdateMeta?>
 update_source_mapping PATCH /api/source-mappings/{id} 200+ source-mapping limit=3/s,60/m scope=custom-objects:write fields=source-mapping body=&SourceMappingPartialUpdateQueryResourceObject
 ]=],
+  -- 784 bytes
   fields = [=[
 ip-allowlist created,id,prefixes,sync_token
 object-ingestion-log errors,event_type,id,status,summary,timestamp

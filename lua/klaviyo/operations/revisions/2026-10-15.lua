@@ -4,6 +4,7 @@
 return {
   date = "2026-10-15",
   follows = "2026-07-15",
+  -- 14984 bytes
   operations = [=[
 clone_campaign POST /api/campaign-clone 201+ campaign limit=10/s,150/m scope=campaigns:write fields=campaign.b1 alias=create_campaign_clone body=&CampaignCloneQueryResourceObjectBeta
 clone_campaign_audience POST /api/campaign-audience-clone 201+ campaign-audience limit=10/s,150/m scope=campaigns:write fields=campaign-audience.b1 alias=create_campaign_audience_clone body=&AudienceCloneQueryResourceObjectBeta
@@ -84,6 +85,7 @@ update_campaign_message_schedule PATCH /api/campaign-message-schedule/{id} 204 -
 update_campaign_variation PATCH /api/campaign-variations/{id} 200+ campaign-variation limit=10/s,150/m scope=campaigns:write fields=campaign-variation.b1 body=&VariationPartialUpdateQueryResourceObjectBeta
 create_campaign_clone -
 ]=],
+  -- 5558 bytes
   fields = [=[
 brand-button.b1 border,border.border_color,border.border_style,border.border_width,border.is_border_active,id,is_primary,name,preview_page_hex,spacing,spacing.padding_bottom,spacing.padding_left,spacing.padding_right,spacing.padding_top,style,style.background_color,style.border_radius,style.box_shadow,style.is_shadow_active,text,text.color,text.font_family,text.font_size,text.font_style,text.font_weight,text.letter_spacing,text.text_decoration
 brand-color.b1 colors,id,name

@@ -33,7 +33,7 @@ local function line(self, section, name)
       start, stop = text:find(key, 1, true)
     end
     if start then
-      local found = text:match("^[^\n]*", stop + 1)
+      local found = text:sub(stop + 1, text:find("\n", stop, true) - 1)
       return found ~= "-" and found or nil
     end
     data = data.before
@@ -76,8 +76,8 @@ local function ids_with(self, text)
     local at, stop = operations:find(text, 1, true)
     while at do
       local before = operations:sub(math.max(1, at - MAX_LINE), at - 1)
-      ids[#ids + 1] = before:match("^.*\n([%w_]+)") or
-        before:match("^[%w_]+")
+      local newline = before:reverse():find("\n", 1, true)
+      ids[#ids + 1] = operations:match("^[%w_]+", newline and at - newline + 1)
       at, stop = operations:find(text, stop + 1, true)
     end
     data = data.before
@@ -208,7 +208,8 @@ function Revision:find(method, template)
   local route = method .. " " .. template
   local op = self.by_route[route]
   if not op then
-    for _, id in ipairs(ids_with(self, " " .. route .. " ")) do
+    -- without a space before it, at which the search would stop in each word
+    for _, id in ipairs(ids_with(self, route .. " ")) do
       local one = self:operation(id)
       if one and one.method == method and one.path == template then
         op = one

@@ -168,7 +168,7 @@ static int64_t last_used (const rate_limit_file *f) {
   record_head head;
   for (at = FIRST_RECORD; at < f->size; at += RATE_LIMIT_RECORD)
     if (read_at(f, at, &head, sizeof(head)) && head.key != 0 &&
-        head.used > last)
+        record_time_is_valid(head.used) && head.used > last)
       last = head.used;
   return last;
 }
@@ -183,11 +183,14 @@ static const char *set_offset (rate_limit_file *f, const header *before) {
   memset(&now, 0, sizeof(now));
   memcpy(now.name, MAGIC FORMAT, sizeof(now.name));
   read_boot(now.boot);
-  f->offset = before->offset;
   if (before->name[0] != 0 &&
+      record_time_is_valid(before->offset +
+                           (before->offset < 0 ? uptime : 0)) &&
       memcmp(before->boot, now.boot, sizeof(now.boot)) == 0 &&
-      (now.boot[0] != 0 || uptime + f->offset >= last_used(f)))
+      (now.boot[0] != 0 || uptime + before->offset >= last_used(f))) {
+    f->offset = before->offset;
     return NULL;
+  }
   clock_gettime(CLOCK_REALTIME, &t);
   wall = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
   last = last_used(f);
@@ -303,7 +306,7 @@ static int open_path (const char *path, bool group) {
 
 /* Opens the file at the path of 'f', which is closed. */
 static const char *open_file (rate_limit_file *f) {
-  const char *why = "other processes keep replacing it";
+  const char *why;
   struct rlimit limit;
   bool again = true;
   int i;
@@ -327,9 +330,8 @@ static const char *open_file (rate_limit_file *f) {
     f->fd = -1;
     if (why != NULL)
       return why;
-    why = "other processes keep replacing it";
   }
-  return why;
+  return "other processes keep replacing it";
 }
 
 

@@ -25,6 +25,13 @@ typedef struct record_head {
   int64_t busy_until; /* from then on it may be replaced */
 } record_head;
 
+/* Returns whether a time that another program may have written is possible. It
+** is then far from those whose sums overflow. */
+static inline bool record_time_is_valid (int64_t time) {
+  return time >= 0 && time <= INT64_C(1) << 50;
+}
+
+
 /* Opens a file, or memory if 'path' is NULL. With 'group', the group of its
 ** directory may use the file. On failure returns NULL and sets '*why'. A file
 ** with other content is left unchanged. */

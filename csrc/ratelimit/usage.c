@@ -56,11 +56,29 @@ static void shift_times (usage *u, int64_t by) {
 }
 
 
+static void check_time (int64_t *time) {
+  if (!record_time_is_valid(*time))
+    *time = 0;
+}
+
+
+static void check_times (usage *u) {
+  int i;
+  check_time(&u->head.used);
+  check_time(&u->head.busy_until);
+  check_time(&u->blocked);
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    check_time(&u->windows[i].others_until);
+}
+
+
 /* After this the sums match the slots and no time lies beyond its maximum, even
 ** if another program wrote to the file. */
 bool usage_check (usage *u, int64_t now) {
-  bool back = now < u->head.used - SLACK_MS;
+  bool back;
   int i, k;
+  check_times(u);
+  back = now < u->head.used - SLACK_MS;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     window *w = &u->windows[i];
     if (w->length < 0 || w->length > MAX_WINDOW_MS || w->head < 0)

@@ -15,6 +15,8 @@
 static const uint32_t LIMITS[] = {0, 1, 2, 3, 75, 750};
 static const int64_t STEPS[] = {0, 1, 4, 250, 1000, 60000, 86400000, -1, -1000,
                                 -86400000};
+static const int64_t NUMBERS[] = {INT64_MIN, INT64_MAX, -1, -START,
+                                  INT64_C(1) << 50, INT64_C(1) << 62};
 
 typedef struct fixture {
   budget *budget;
@@ -62,10 +64,16 @@ static void spoil (feed *f, fixture *w) {
   size_t i, n = 1 + feed_below(f, 32);
   CHECK(lock(w->budget, &w->buckets[which], 1, w->now));
   for (i = 0; i < n; i++) {
-    size_t at = sizeof(record_head) +
+    size_t at = offsetof(record_head, used) +
                 (feed_byte(f) * 256u + feed_byte(f)) %
-                  (sizeof(usage) - sizeof(record_head));
-    ((unsigned char *)u)[at] = (unsigned char)feed_byte(f);
+                  (sizeof(usage) - offsetof(record_head, used));
+    if (feed_below(f, 2) == 0)
+      ((unsigned char *)u)[at] = (unsigned char)feed_byte(f);
+    else {
+      int64_t number = pick(f, NUMBERS, 6);
+      at -= at % sizeof(number);
+      memcpy((char *)u + at, &number, sizeof(number));
+    }
   }
   save(w->budget, 1);
 }

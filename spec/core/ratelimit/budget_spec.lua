@@ -55,6 +55,14 @@ describe("the budget", function()
     return answers
   end
 
+  -- As if the machine had been started again since.
+  local function restart()
+    local handle = assert(io.open(dir .. "/budget", "r+b"))
+    handle:seek("set", 16)
+    handle:write(("0"):rep(36))
+    handle:close()
+  end
+
   local function times(n, command)
     local list = {}
     for i = 1, n do
@@ -275,14 +283,6 @@ describe("the budget", function()
       end
     end)
 
-    -- as if the machine had been started again since
-    local function restart()
-      local handle = assert(io.open(dir .. "/budget", "r+b"))
-      handle:seek("set", 16)
-      handle:write(("0"):rep(36))
-      handle:close()
-    end
-
     it("while the machine was off: backwards, nothing is lost; forwards, a day is over", function()
       local day = "0 0 2"
       local function after_restart(seconds)
@@ -462,6 +462,40 @@ describe("the budget", function()
         assert.is_true(list[5] > 0, "not paced any more")
         assert.equal("none", list[6])
         assert.is_true(ask(take(T))[1] > 0)
+        os.remove(dir .. "/budget")
+      end
+    end)
+
+    -- Writes a number of 8 bytes, of which the highest is given, to the file.
+    local function write_number(at, highest)
+      local handle = assert(io.open(dir .. "/budget", "r+b"))
+      handle:seek("set", at)
+      handle:write(("\255"):rep(7) .. string.char(highest))
+      handle:close()
+    end
+
+    -- One request was counted before, which may be known or not.
+    local function check_time()
+      local list = ask(times(3, take("now", "0 0 2")))
+      assert.equal(0, list[1])
+      assert.is_true(list[3] > 0 and list[3] <= 86400000 + 345600)
+    end
+
+    it("has a time whatever others wrote for it", function()
+      for _, highest in ipairs {0x7f, 0xff, 0x80, 0x0f} do
+        assert.equal(0, ask(take("now", "0 0 9"))[1])
+        write_number(8, highest) -- the difference to the time of the machine
+        check_time()
+        os.remove(dir .. "/budget")
+      end
+    end)
+
+    it("has a time whatever others wrote for that of the last use", function()
+      for _, highest in ipairs {0x7f, 0xff, 0x80, 0x0f} do
+        assert.equal(0, ask(take("now", "0 0 9"))[1])
+        write_number(4096 + 7 * 16 * 2048 + 8, highest) -- the record of the key 7
+        restart()
+        check_time()
         os.remove(dir .. "/budget")
       end
     end)

@@ -394,7 +394,7 @@ describe("docs/reference.md", function()
         inner(require("klaviyo.gateway.connections").compiled, "FIELDS"),
       ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "FIELDS"),
       ["klaviyo.receiver.Options"] = inner(receiver.handler, "FIELDS"),
-      ["klaviyo.oauth.Options"] = inner(klaviyo.oauth.new, "FIELDS"),
+      ["klaviyo.oauth.Options"] = inner(require("klaviyo.oauth.options").checked, "FIELDS"),
       ["klaviyo.metrics.StatusOptions"] = inner(require("klaviyo.metrics.status").start, "FIELDS"),
       ["klaviyo.oauth.Callback"] = inner(getmetatable(env.app).__index.exchange,
         "CALLBACK"),

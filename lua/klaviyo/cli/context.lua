@@ -17,6 +17,7 @@ local M = {}
 ---@field new_parser fun(context: klaviyo.cli.Context): table  returns the parser of the command line
 ---@field progress klaviyo.cli.Progress|nil  the one that is drawn on stderr
 ---@field words string[]|nil  the words of the command line that are not options; nil: all is described, for a manual
+---@field resource string|nil  the resource that is called, if the first word is not a command
 local Context = {}
 Context.__index = Context
 

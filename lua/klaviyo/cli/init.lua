@@ -169,8 +169,8 @@ function M.parser(context)
   end
   parser:group("Commands", unpack(listed))
   -- a resource that is called needs no list of the others
-  if wanted and context.is_resource then
-    add_resource(parser, context, context.is_resource, false, true, "")
+  if wanted and context.resource then
+    add_resource(parser, context, context.resource, false, true, "")
   elseif not wanted then
     local list = {}
     for _, one in ipairs(require("klaviyo.cli.resource_parser").resources(context)) do
@@ -198,7 +198,7 @@ local function find_resource(context, word)
   if #resource.operations(context, name) == 0 then
     refuse_command(context, word)
   end
-  context.is_resource = name
+  context.resource = name
 end
 
 -- Separates the global options from those of the command.

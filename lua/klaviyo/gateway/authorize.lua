@@ -14,7 +14,8 @@ local M = {}
 
 local MEDIA_TYPE = "application/vnd.api+json"
 
-local function only(value)
+-- A header field that is repeated is a list.
+local function single(value)
   return type(value) == "string" and value or nil
 end
 
@@ -23,7 +24,7 @@ local function revision_of(self, headers)
   if date == nil then
     return operations.revision(self.settings.revision)
   end
-  local revision = only(date) and operations.revision(date)
+  local revision = single(date) and operations.revision(date)
   local known = operations.revisions()
   if not revision or date < known[1] then
     error_response.throw(400, "invalid", ("the revision must be a date from %s "
@@ -88,7 +89,7 @@ local function caller_of(self, revision, op, include, headers)
     scopes = op and scopes_of(revision, op, include),
     include = include,
     headers = headers,
-    connection = only(headers[self.settings.connection_header:lower()]),
+    connection = single(headers[self.settings.connection_header:lower()]),
     token = request_token(headers),
     remote_addr = ngx.var.remote_addr,
   }
@@ -156,13 +157,13 @@ local function check_size(self, size)
 end
 
 local function check_body(self, op, headers)
-  local size = tonumber(only(headers["content-length"]))
+  local size = tonumber(single(headers["content-length"]))
   if not op.body then
     return reject_body(op, size, headers)
   elseif size then
     check_size(self, size)
   end
-  local media_type = (only(headers["content-type"]) or ""):lower()
+  local media_type = (single(headers["content-type"]) or ""):lower()
     :match("^%s*([^%s;]*)")
   if op.body.style == "multipart" then
     if media_type ~= "multipart/form-data" then

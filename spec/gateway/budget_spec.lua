@@ -1,6 +1,7 @@
 -- The gateway's workers and the scripts on its machine share the rate limits.
 local ask = require "spec.support.ask"
 local connect = require "spec.support.connect"
+local folder = require "spec.support.folder"
 local key = require "spec.support.key"
 local nginx = require "spec.support.nginx"
 local sandbox = require "klaviyo.sandbox"
@@ -13,10 +14,11 @@ if missing then
 end
 
 describe("the rate limits of a gateway", function()
+  local folders = folder.here(after_each)
   local server, gateway, dir
 
   before_each(function()
-    dir = script.shell("mktemp -d"):gsub("%s+$", "")
+    dir = folders.new()
   end)
 
   after_each(function()
@@ -25,7 +27,6 @@ describe("the rate limits of a gateway", function()
       server:stop()
     end
     server, gateway = nil, nil
-    script.shell("rm -rf " .. dir)
     assert.is_nil(logs:match("[^\n]*runtime error[^\n]*"))
     assert.is_nil(logs:match("[^\n]*cannot be shared[^\n]*"))
   end)

@@ -1,6 +1,7 @@
 -- klaviyo.operations.diff: what changed from one revision to another.
 
 local cjson = require "cjson"
+local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local openapi_document = require "spec.support.openapi_document"
 local operations = require "klaviyo.operations"
@@ -12,14 +13,12 @@ local SHARED = "../shared/openapi/"
 local OLDER, NEWER = "2027-01-15", "2027-04-15"
 
 describe("klaviyo.operations.diff", function()
+  local folders = folder.here(teardown)
   local dir
 
   setup(function()
-    local _, made = shell.run("mktemp -d")
-    dir = made:gsub("%s+$", "")
+    dir = folders.new()
   end)
-
-  teardown(function() shell.run("rm -rf " .. dir) end)
 
   local function write(name, spec)
     shell.write(dir .. "/" .. name, cjson.encode(spec))

@@ -2,6 +2,7 @@
 -- document, at run time.
 
 local cjson = require "cjson"
+local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local openapi_document = require "spec.support.openapi_document"
 local raises = require "spec.support.raises"
@@ -13,14 +14,12 @@ local SHARED = "../shared/openapi/"
 local document = openapi_document.new
 
 describe("klaviyo.operations.load", function()
+  local folders = folder.here(teardown)
   local dir
 
   setup(function()
-    local _, made = shell.run("mktemp -d")
-    dir = made:gsub("%s+$", "")
+    dir = folders.new()
   end)
-
-  teardown(function() shell.run("rm -rf " .. dir) end)
 
   -- Runs a script in a process of its own, with its cache in `dir`.
   local function run(text)

@@ -2,6 +2,7 @@
 -- documents, and retired ones.
 
 local cjson = require "cjson"
+local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local json = require "klaviyo.sandbox.json"
 local openapi_document = require "spec.support.openapi_document"
@@ -430,14 +431,12 @@ describe("a sandbox of a later revision", function()
 end)
 
 describe("sandbox.start with openapi", function()
+  local folders = folder.here(teardown)
   local dir
 
   setup(function()
-    local _, made = shell.run("mktemp -d")
-    dir = made:gsub("%s+$", "")
+    dir = folders.new()
   end)
-
-  teardown(function() shell.run("rm -rf " .. dir) end)
 
   local function run(text)
     local output, status = script.run(([[

@@ -19,7 +19,7 @@ function M.here(after)
   end)
   return {
     new = function()
-      local ok, path = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-outbox.XXXXXX"')
+      local ok, path = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-spec.XXXXXX"')
       assert(ok, path)
       made[#made + 1] = path:gsub("%s+$", "")
       return made[#made]

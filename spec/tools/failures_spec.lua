@@ -1,5 +1,6 @@
 -- The end of an output names what failed: tools/failures.sh, and tools/test.sh,
 -- which calls it.
+local folder = require "spec.support.folder"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
@@ -25,14 +26,11 @@ make[1]: *** [mk/dev.mk:159: spec] Error 1
 ]]
 
 describe("the end of an output", function()
+  local folders = folder.here(after_each)
   local dir
 
   before_each(function()
-    dir = script.shell("mktemp -d"):match("[^\n]+")
-  end)
-
-  after_each(function()
-    shell.run("rm -rf " .. script.quote(dir))
+    dir = folders.new()
   end)
 
   local function failures(step, output, more)

@@ -1,6 +1,7 @@
 -- make revision: what tools/revisions.sh writes for an OpenAPI document.
 
 local cjson = require "cjson"
+local folder = require "spec.support.folder"
 local openapi_document = require "spec.support.openapi_document"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -97,14 +98,13 @@ describe("the changelog", function()
 end)
 
 describe("tools/revisions.sh", function()
+  local folders = folder.here(teardown)
   local dir
 
   setup(function()
-    dir = script.shell("mktemp -d"):match("[^\n]+")
+    dir = folders.new()
     assert(shell.run(("cp -R lua tools docs types CHANGELOG.md %s"):format(script.quote(dir))))
   end)
-
-  teardown(function() shell.run("rm -rf " .. script.quote(dir)) end)
 
   -- Runs the script in the copy, whose modules are used.
   local function run(arguments)

@@ -1,22 +1,20 @@
 -- tools/setup.sh where there is no apt: what it finds, and what it names. What
 -- it does with apt is what tools/fresh.sh tries.
 
+local folder = require "spec.support.folder"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
 describe("tools/setup.sh without apt", function()
+  local folders = folder.here(after_each)
   local dir
 
   before_each(function()
-    dir = script.shell("mktemp -d"):match("[^\n]+")
+    dir = folders.new()
     for _, name in ipairs {"cc", "pkg-config", "curl", "openssl", "nginx"} do
       shell.write(dir .. "/" .. name, "#!/bin/sh\n")
     end
     shell.run("chmod 755 " .. script.quote(dir) .. "/*")
-  end)
-
-  after_each(function()
-    shell.run("rm -rf " .. script.quote(dir))
   end)
 
   local function run()

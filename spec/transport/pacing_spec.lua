@@ -2,6 +2,7 @@
 -- on this machine that use the same account.
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
+local folder = require "spec.support.folder"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
@@ -12,16 +13,11 @@ local together = require "spec.support.together"
 local OK = { body = '{"data":[]}' }
 
 describe("pacing #alone #time", function()
+  local folders = folder.here(teardown)
   local dir, names = nil, 0
 
   setup(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -m 700 " .. dir))
-  end)
-
-  teardown(function()
-    os.execute("rm -rf " .. dir)
+    dir = folders.new()
   end)
 
   -- Checking a rate per second takes seconds: all specs wait at the same time,

@@ -1,19 +1,15 @@
 -- client:rate_limits: what is used of the limits, as all processes count it.
 local connect = require "spec.support.connect"
+local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 
 describe("client:rate_limits", function()
+  local folders = folder.here(teardown)
   local dir, names = nil, 0
 
   setup(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -m 700 " .. dir))
-  end)
-
-  teardown(function()
-    os.execute("rm -rf " .. dir)
+    dir = folders.new()
   end)
 
   local function settings(more)

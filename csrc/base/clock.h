@@ -26,7 +26,7 @@ int64_t clock_deadline (int64_t ms);
 /* Returns the milliseconds that are left until a deadline; 0: it has passed. */
 int64_t clock_left (int64_t deadline);
 
-/* Returns the same as a time-out for poll(2), which is -1 for CLOCK_NEVER. */
+/* Returns the same as a timeout for poll(2), which is -1 for CLOCK_NEVER. */
 int clock_timeout (int64_t deadline);
 
 #endif

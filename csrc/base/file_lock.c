@@ -32,7 +32,7 @@ int file_lock_open (const char *path, bool create) {
 }
 
 
-/* flock(2) itself has no time-out, so a lock that is held is tried again. */
+/* flock(2) itself has no timeout, so a lock that is held is tried again. */
 bool file_lock_take (int fd, long ms) {
   static const struct timespec pause = {0, PAUSE_NS};
   int64_t until = 0;

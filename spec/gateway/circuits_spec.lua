@@ -67,7 +67,7 @@ describe("the circuit of a gateway", function()
     assert.same({ 1, 1 }, { changes() })
   end)
 
-  it("counts time-outs, but not responses of the API", function()
+  it("counts timeouts, but not responses of the API", function()
     start({ HTML, HTML, OK, HTML, HTML, document(500), HTML, HTML, document(429), HTML, HTML,
       { status = 404, body = "" }, HTML, { never = true }, HTML, OK }, "{failures = 3}",
       { replace = { { "proxy_read_timeout 60s", "proxy_read_timeout 300ms" } } })

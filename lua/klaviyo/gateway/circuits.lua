@@ -18,7 +18,7 @@ Circuits.__name = "klaviyo.gateway.Circuits"
 local own_store = local_store.new(core.clock)
 
 -- Forgets the circuits of connections that were removed: no probe would close them,
--- and they would be open for good in the metrics.
+-- and the metrics would always show them as open.
 local function forget_removed(self, connections)
   for name, one in pairs(self.circuits) do
     local ok, connection = pcall(connections.find, connections, name)

@@ -30,7 +30,7 @@ end
 ---@param keys string[]|nil
 ---@param stored string
 ---@param name string
----@param read_unencrypted boolean|nil  accepts it nevertheless
+---@param read_unencrypted boolean|nil  accepts it, too
 ---@return string|nil
 ---@return string|nil message
 function M.open(keys, stored, name, read_unencrypted)

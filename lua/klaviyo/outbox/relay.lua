@@ -1,5 +1,5 @@
---- Moves events from the outbox's files to a stream, and sends what is in the stream,
---- whichever host put it there. What it asks of a stream is in klaviyo.redis.stream.
+--- Moves events from the outbox's files to a stream, and sends those of the stream, also
+--- of other hosts. What it asks of a stream is in klaviyo.redis.stream.
 
 local auth = require "klaviyo.auth.auth"
 local digest = require "klaviyo.digest"

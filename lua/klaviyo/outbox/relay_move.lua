@@ -37,7 +37,7 @@ local function full(move)
     message = ("it has %d events, max_stream"):format(move.stream.length)})
 end
 
--- While the stream is full, events are not read in vain.
+-- While the stream is full, no events are read from the file.
 local function check_room(move)
   if not move.problems:has("move", FULL) then
     return true

@@ -69,7 +69,7 @@ local function add(sum, file)
   end
 end
 
---- Returns how the files of an outbox are; see klaviyo.outbox.status.
+--- Describes the files of an outbox; see klaviyo.outbox.status.
 ---@param path string
 ---@return klaviyo.outbox.Status|nil
 ---@return klaviyo.Error|nil

@@ -67,8 +67,8 @@ local STREAM_FIELDS = {
   claim_after = {type = "number", unit = "seconds", above = 0, default = 60},
 }
 
---- Returns how a stream of events is. It only reads, and does not change what Redis
---- has.
+--- Describes a stream of events: its length, its consumers, the oldest event. It only
+--- reads, and does not change what Redis has.
 ---@param url string  as of the outbox's `relay`
 ---@param name? string  of the stream; default "klaviyo:events"
 ---@param options? klaviyo.redis.StreamOptions

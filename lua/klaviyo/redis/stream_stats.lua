@@ -1,4 +1,4 @@
---- Reads how a stream of events is, and changes nothing.
+--- Describes a stream of events, and changes nothing.
 
 local replies = require "klaviyo.redis.replies"
 local scripts = require "klaviyo.redis.stream_scripts"
@@ -28,7 +28,7 @@ local function consumers_of(list)
   return consumers
 end
 
---- Returns how a stream is.
+--- Returns what a stream has, and who sends it.
 ---@param connection klaviyo.redis.Connection
 ---@param name string
 ---@param claim_after? number  seconds; nil: without the consumers, and what may be claimed

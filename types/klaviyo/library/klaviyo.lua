@@ -429,7 +429,7 @@ function M:waiting() end
 
 --- Sends the waiting events, also those that processes that have ended left, for
 --- at most `seconds`. With a relay it moves them to the stream, and then, unless
---- `send` is false, it waits until the stream is empty, whichever process sends.
+--- `send` is false, it waits until the stream is empty, though another process may send it.
 ---@param seconds number|nil  default 30
 ---@param client klaviyo.Client|nil  needed if no event has been enqueued yet
 ---@return boolean|nil done  whether every event was sent or rejected
@@ -948,8 +948,8 @@ function M.new(options) end
 ---@return klaviyo.oauth.Store
 function M.token_store(path) end
 
---- Returns how the files of an outbox are, for a program that only looks: it does not
---- use the outbox, and changes nothing.
+--- Describes the files of an outbox, for a program that does not use the outbox. It
+--- changes nothing.
 ---@param path string  its folder
 ---@return klaviyo.outbox.Status|nil
 ---@return klaviyo.Error|nil err  of kind "outbox": there is no such folder, or a file cannot be read

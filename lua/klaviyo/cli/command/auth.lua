@@ -21,7 +21,7 @@ function M.configure(parser)
     :description("Lists the accounts.")
   local switch = parser:command("switch"):summary("Use another account")
     :description("Makes another account the current one.")
-  switch:argument("name"):description("The name of the account.")
+  switch:argument("name"):argname("NAME"):description("The name of the account.")
   parser:command("status"):summary("Show the account in use, and check its key")
     :description("Shows the account in use, and checks its key.")
 end

@@ -28,7 +28,7 @@ end
 
 --- Adds the command's arguments to its parser.
 function M.configure(parser)
-  parser:argument("resource"):description(
+  parser:argument("resource"):argname("RESOURCE"):description(
     "What to export: profiles, events, lists, segments, catalog-items, …")
   parser:option("-o --file"):argname("FILE"):count(1):description(
     "The file: .jsonl or .csv, with .gz compressed; - is standard output.")

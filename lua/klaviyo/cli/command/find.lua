@@ -32,7 +32,7 @@ end
 function M.configure(parser)
   parser:description("Finds " .. table.concat(names_of_kinds(), ", ")
     .. " whose name contains some words, in any case, and shows their ids.")
-  parser:argument("words"):args("+")
+  parser:argument("words"):argname("WORD"):args("+")
     :description("All of them must be in the name, or one must be the id.")
   parser:option("--in"):argname("KINDS"):target("kinds")
     :description("Search only these, such as lists,segments.")

@@ -19,7 +19,8 @@ function M.configure(parser)
     :description("Shows how many events wait in each file of an outbox, and with a relay "
       .. "also in its stream: those in all, those that senders have taken, and those that "
       .. "another one may claim. It changes nothing. Times are in seconds.")
-  status:argument("folder"):args("?"):description("The path of the outbox.")
+  status:argument("folder"):argname("FOLDER"):args("?")
+    :description("The path of the outbox.")
   status:option("--relay"):argname("URL")
     :description("The Redis of the relay; default: $" .. VARIABLE
       .. ". Use the variable for a URL with a password: others see arguments.")

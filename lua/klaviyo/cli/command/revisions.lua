@@ -8,8 +8,9 @@ function M.configure(parser)
   parser:description("Shows the revisions of the API, and the days on which Klaviyo "
     .. "deprecates and retires them. With two revisions: what changed from one to "
     .. "the other.")
-  parser:argument("from"):args("?"):description("A revision, such as 2024-10-15.")
-  parser:argument("to"):args("?")
+  parser:argument("from"):argname("FROM"):args("?")
+    :description("A revision, such as 2024-10-15.")
+  parser:argument("to"):argname("TO"):args("?")
     :description("A later one; default: the one that the command uses.")
   parser:flag("--breaking"):description("Show only changes that can break a program.")
 end

@@ -14,7 +14,7 @@ local function add_secret(parser)
 end
 
 local function add_body(parser)
-  parser:argument("file"):args("?")
+  parser:argument("file"):argname("FILE"):args("?")
     :description("The body of the request; default -: standard input.")
 end
 
@@ -49,7 +49,7 @@ function M.configure(parser)
     :description("Sends a request as Klaviyo sends it, to try a receiver: with events "
     .. "that are made up, or with a body of yours.")
   add_secret(send)
-  send:argument("url"):description("The address of the receiver.")
+  send:argument("url"):argname("URL"):description("The address of the receiver.")
   send:option("--topic"):argname("TOPIC"):default("event:klaviyo.opened_email")
     :description("The topic of the event; default event:klaviyo.opened_email.")
   send:option("--webhook-id"):argname("ID"):default("test-webhook")

@@ -429,7 +429,7 @@ function M:waiting() end
 
 --- Sends the waiting events, also those that processes that have ended left, for
 --- at most `seconds`. With a relay it moves them to the stream, and then, unless
---- `send` is false, it waits until the stream is empty, though another process may send it.
+--- `send` is false, it waits until the stream is empty; another process may send it.
 ---@param seconds number|nil  default 30
 ---@param client klaviyo.Client|nil  needed if no event has been enqueued yet
 ---@return boolean|nil done  whether every event was sent or rejected

@@ -15,9 +15,6 @@ local M = {}
 local INTERVALS = {"hour", "day", "week", "month"}
 local MEASURES = {"count", "sum_value", "unique"}
 
--- How far back a series goes by default.
-local SINCE = {hour = "48h", day = "30d", week = "26w", month = "12m"}
-
 local function add_values_options(parser, kind)
   parser:option("--timeframe"):argname("KEY"):default("last_30_days")
     :description "last_7_days, last_month, this_year and so on; see klaviyo operation."
@@ -111,15 +108,6 @@ local function check_known(context, option, name, known)
     near ~= "" and near or "; there are " .. table.concat(known, ", "))
 end
 
-local function time_of(context, text, option)
-  local time = parts.period.parse(text, os.time())
-  if not time then
-    context:usage('--%s: "%s" is not a time; a date, RFC 3339, or 12h, 30d, 8w, '
-      .. "6m, 1y", option, text)
-  end
-  return time
-end
-
 local function timeframe_of(context, arguments, kind)
   if not arguments.since and not arguments.ending then
     check_known(context, "timeframe", arguments.timeframe,
@@ -129,9 +117,9 @@ local function timeframe_of(context, arguments, kind)
     context:usage "--until needs --since"
   end
   return {
-    start = (parts.period.text(time_of(context, arguments.since, "since"))),
+    start = (parts.period.text(parts.period.of_option(context, arguments.since, "since"))),
     ["end"] = (parts.period.text(arguments.ending
-      and time_of(context, arguments.ending, "until") or os.time())),
+      and parts.period.of_option(context, arguments.ending, "until") or os.time())),
   }
 end
 
@@ -181,21 +169,6 @@ local function first_rows(rows, limit)
   return list
 end
 
--- Returns whether the report is shown as a table of its own.
-local function is_table(context)
-  return require("klaviyo.cli.output").format(context) == "table"
-    and not context.arguments.columns
-end
-
--- Writes the rows as records.
-local function write_records(context, rows, columns)
-  local writer = context:records {columns = columns}
-  for _, row in ipairs(rows) do
-    writer:add(row)
-  end
-  writer:finish()
-end
-
 local function record_of(row, shown, by_message)
   local record = {id = row.id, name = row.name, channel = row.channel,
     message = by_message and row.message or nil}
@@ -217,12 +190,12 @@ end
 
 local function show_rows(context, kind, rows, report)
   local some = first_rows(rows, report.limit)
-  if not is_table(context) then
+  if not parts.view.is_table(context) then
     local list = {}
     for i, row in ipairs(some) do
       list[i] = record_of(row, report.statistics, report.by_message)
     end
-    write_records(context, list, columns_of(kind, report.statistics,
+    parts.view.write_records(context, list, columns_of(kind, report.statistics,
       report.by_message))
     return
   end
@@ -264,7 +237,7 @@ local function show_values(context, arguments, kind)
   if #rows == 0 then
     context:note(("there is nothing to report about %s in this time"):format(
       kind.resource))
-    if is_table(context) then
+    if parts.view.is_table(context) then
       return
     end
   end
@@ -278,138 +251,10 @@ local function show_values(context, arguments, kind)
     by_message = arguments.messages})
 end
 
--- A metric ------------------------------------------------------------------------
-
--- Returns the rows of an aggregate: {dimensions =, measurements =} and the dates.
-local function aggregate(client, request)
-  local body = client:document("query_metric_aggregates", request)
-  local rows, dates = {}, nil
-  for page in client:pages("query_metric_aggregates", {body = body}) do
-    local attributes = page.data.attributes
-    dates = dates or attributes.dates
-    for _, row in ipairs(attributes.data) do
-      rows[#rows + 1] = row
-    end
-  end
-  return rows, dates or {}
-end
-
-local function request_of(context, arguments, metric)
-  local interval = arguments.by
-  local from = time_of(context, arguments.since or SINCE[interval], "since")
-  local to = arguments.ending and time_of(context, arguments.ending, "until")
-    or os.time()
-  if not (arguments.since or ""):find("^%d+%-") then
-    from = parts.period.beginning(from, interval)
-  end
-  local _, first = parts.period.text(from)
-  local _, last = parts.period.text(to)
-  return {
-    metric_id = metric.id, measurements = MEASURES,
-    interval = interval, timezone = arguments.timezone,
-    by = arguments.group_by and {arguments.group_by} or nil,
-    filter = {
-      ("greater-or-equal(datetime,%s)"):format(first),
-      ("less-than(datetime,%s)"):format(last),
-    },
-  }
-end
-
-local function total(list)
-  local sum = 0
-  for _, value in ipairs(list or {}) do
-    sum = sum + (type(value) == "number" and value or 0)
-  end
-  return sum
-end
-
--- Shows the totals by a property.
-local function show_groups(context, arguments, rows)
-  local list = {}
-  for i, row in ipairs(rows) do
-    local name = row.dimensions and row.dimensions[1]
-    list[i] = {name = type(name) == "string" and name or "", id = tostring(i),
-      statistics = {}}
-    for _, measure in ipairs(MEASURES) do
-      list[i].statistics[measure] = total(row.measurements[measure])
-    end
-  end
-  parts.values.sort(list, "-" .. arguments.measure)
-  if not is_table(context) then
-    local records = {}
-    for i, row in ipairs(list) do
-      records[i] = {[arguments.group_by] = row.name, count = row.statistics.count,
-        sum_value = row.statistics.sum_value, unique = row.statistics.unique}
-    end
-    write_records(context, records, {arguments.group_by, "count", "sum_value",
-      "unique"})
-    return
-  end
-  for _, row in ipairs(list) do
-    row.label = row.name ~= "" and row.name or "(none)"
-  end
-  for _, line in ipairs(parts.view.table({rows = list, statistics = MEASURES,
-    bar = arguments.measure, title = arguments.group_by,
-    totals = parts.values.totals(list, MEASURES)},
-    context.terminal:width())) do
-    context:out(line .. "\n")
-  end
-end
-
-local CHART_HEIGHT = 10
-
-local function date_of(text, interval)
-  return interval == "hour" and text:sub(1, 16):gsub("T", " ") or text:sub(1, 10)
-end
-
-local function show_series(context, arguments, metric, row, dates)
-  local measurements = row and row.measurements or {}
-  local values = measurements[arguments.measure] or {}
-  if not is_table(context) then
-    local records = {}
-    for i, date in ipairs(dates) do
-      records[i] = {date = date}
-      for _, measure in ipairs(MEASURES) do
-        records[i][measure] = (measurements[measure] or {})[i] or 0
-      end
-    end
-    write_records(context, records, {"date", "count", "sum_value", "unique"})
-    return
-  end
-  local names = {}
-  for i, date in ipairs(dates) do
-    names[i] = date_of(date, arguments.by)
-  end
-  local function format(value)
-    return kinds.format(arguments.measure == "sum_value" and "value" or "count",
-      value)
-  end
-  context:out(("%s, %s by %s, %s\n\n"):format(metric.name, arguments.measure,
-    arguments.by, arguments.timezone))
-  for _, line in ipairs(require("klaviyo.cli.chart").series(values,
-    context.terminal:width(), CHART_HEIGHT, {names = names, format = format})) do
-    context:out(line .. "\n")
-  end
-  context:out(("\nTotal %s  Mean %s\n"):format(format(total(values)),
-    #values > 0 and kinds.format("value", total(values) / #values) or "-"))
-end
-
-local function show_metric(context, arguments)
-  local client = client_of(context)
-  local metric = parts.names.metric(context, client, arguments.metric)
-  local rows, dates = aggregate(client,
-    request_of(context, arguments, metric))
-  if arguments.group_by then
-    show_groups(context, arguments, rows)
-  else
-    show_series(context, arguments, metric, rows[1], dates)
-  end
-end
-
 --- Shows a report.
 function M.run(context, arguments)
   if arguments.kind == "metric" then
-    return show_metric(context, arguments)
+    return parts.metric.show(context, client_of(context), arguments)
   end
   return show_values(context, arguments, kinds.get(arguments.kind))
 end

@@ -74,4 +74,18 @@ function M.text(time)
   return text .. "Z", text
 end
 
+--- Returns the time of an option. Ends the command if it is not a time.
+---@param context klaviyo.cli.Context
+---@param text string
+---@param option string
+---@return number
+function M.of_option(context, text, option)
+  local time = M.parse(text, os.time())
+  if not time then
+    context:usage('--%s: "%s" is not a time; a date, RFC 3339, or 12h, 30d, 8w, '
+      .. "6m, 1y", option, text)
+  end
+  return time
+end
+
 return M

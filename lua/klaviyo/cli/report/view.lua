@@ -114,4 +114,24 @@ function M.table(report, width)
   return lines
 end
 
+--- Returns whether a report is shown as a table of its own.
+---@param context klaviyo.cli.Context
+---@return boolean
+function M.is_table(context)
+  return require("klaviyo.cli.output").format(context) == "table"
+    and not context.arguments.columns
+end
+
+--- Writes the rows of a report as records.
+---@param context klaviyo.cli.Context
+---@param rows table[]
+---@param columns string[]
+function M.write_records(context, rows, columns)
+  local writer = context:records {columns = columns}
+  for _, row in ipairs(rows) do
+    writer:add(row)
+  end
+  writer:finish()
+end
+
 return M

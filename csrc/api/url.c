@@ -4,7 +4,6 @@
 */
 #include "api/url.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

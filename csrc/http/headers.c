@@ -3,7 +3,6 @@
 */
 #include "http/headers.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>

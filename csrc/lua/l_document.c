@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json/writer.h"
 #include "lua/json_encode.h"
 
 #define ENCODER "klaviyo.encoder"

@@ -3,7 +3,6 @@
 ** 5.3 to 5.5 and LuaJIT from one source. It is a shared object of its own:
 ** nothing else in this library needs hiredis.
 */
-#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>

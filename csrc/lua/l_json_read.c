@@ -464,11 +464,14 @@ static bool read_text (lua_State *L, decoding *d) {
 */
 #if LUA_VERSION_NUM == 503 || LUA_VERSION_NUM == 504
 
-#define CREDIT 8 /* bytes of values for a byte of text; usually 2 */
+#define CREDIT 8             /* bytes of values for a byte of text; usually 2 */
+#define MIN_CREDIT_TEXT 8192 /* a collection seldom meets a shorter text */
 
 /* Returns the credit for a text, in kB. */
 static int credit_of (size_t size) {
-  return size < INT_MAX / 2 / CREDIT ? (int)(size / 1024) * CREDIT : 0;
+  if (size < MIN_CREDIT_TEXT || size >= INT_MAX / 2 / CREDIT)
+    return 0;
+  return (int)(size / 1024) * CREDIT;
 }
 
 
@@ -527,7 +530,7 @@ static int l_decode (lua_State *L) {
   d.room = LUA_MINSTACK;
   text = text_acquire(L, TEXT, &size);
   json_reader_init(&d.json, text, size);
-  credit = credit_of(size);
+  credit = d.resources == NULL ? credit_of(size) : 0; /* few values */
   add_debt(L, -credit);
   if (read_text(L, &d)) {
     text_release(L, TEXT);

@@ -1,5 +1,6 @@
 -- The probes of a gateway whose circuit is open.
 local circuit_gateway = require "spec.support.circuit_gateway"
+local core = require "klaviyo.core"
 local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -9,6 +10,7 @@ if not nginx.is_available(pending, "the gateway's specs") then
 end
 
 local HTML, OK = circuit_gateway.HTML, circuit_gateway.OK
+local LEASE = 3
 
 describe("a gateway whose circuit is open", function()
   local both = circuit_gateway.here(after_each)
@@ -22,27 +24,45 @@ describe("a gateway whose circuit is open", function()
     return both:get()
   end
 
-  local function assert_open()
-    return both:assert_open()
+  -- Lets a client send requests until one of them is the probe, which is the request of this number that the service
+  -- receives. Returns the client's process, which waits for the response.
+  local function start_probe(number)
+    local process = script.shell(("curl -s -m 60 --retry 60 --noproxy '*' %s/klaviyo/api/lists >/dev/null 2>&1 & "
+      .. "echo $!"):format(gateway.base_url)):match("%d+")
+    assert.is_true(shell.wait_for(function()
+      return #service:requests() == number
+    end, 30))
+    return process
   end
 
-  it("sends another probe if the worker of the first one is killed, or its client hangs up", function()
-    start({ HTML, { never = true }, { never = true }, OK }, "{failures = 1, pause = 0.1}")
+  it("sends another probe if the client of the first one hangs up", function()
+    start({ HTML, { never = true }, OK }, "{failures = 1, pause = 1000}", { virtual = true })
     assert.equal(502, get().status)
-    script.shell("sleep 0.15; curl -s -m 0.3 --noproxy '*' " .. gateway.base_url .. "/klaviyo/api/lists")
-    assert.equal(2, #service:requests())
-    -- the second probe, whose worker is killed
-    local curl = "curl -s -m 20 --noproxy '*' " .. gateway.base_url .. "/klaviyo/api/lists >/dev/null 2>&1 & "
-    script.shell(curl .. ("sleep 0.3; kill -9 $(cat /proc/%d/task/%d/children); wait"):format(gateway.process.pid,
-      gateway.process.pid))
-    assert.equal(3, #service:requests())
-    assert_open()
-    local answer
+    both:advance(1000)
+    script.shell("kill " .. start_probe(2))
+    start_probe(3)
+    assert.is_true(shell.wait_for(function()
+      return get().status == 200
+    end) and true)
+  end)
+
+  it("sends another probe if the worker of the first one is killed, when its lease has ended", function()
+    start({ HTML, { never = true }, OK }, "{failures = 1, pause = 1000}", { virtual = true, lease = LEASE })
+    assert.equal(502, get().status)
+    both:advance(1000)
+    local began = core.clock()
+    start_probe(2)
+    script.shell(("kill -9 $(cat /proc/%d/task/%d/children)"):format(gateway.process.pid, gateway.process.pid))
+    local answer = get()
+    if core.clock() - began < LEASE then
+      assert.equal(503, answer.status)
+      assert.equal(2, #service:requests())
+    end
     assert.is_true(shell.wait_for(function()
       answer = get()
       return answer.status == 200
-    end) and true, answer and answer.body)
-    assert.equal(4, #service:requests())
+    end, 30) and true, answer.body)
+    assert.equal(3, #service:requests())
     assert.equal(200, get().status)
   end)
 end)

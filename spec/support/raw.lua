@@ -8,6 +8,7 @@
 --       { raw = "bytes" },                -- exactly these bytes
 --       { body = "…", slice = 2, between = 0.1 },  -- two bytes every 0.1 s
 --       { pause = 1 },                    -- responds after a second
+--       { held = true },                  -- responds after server:release()
 --       { never = true },                 -- reads, and never responds
 --       { body = "…", send = 40, after = "reset" }, -- 40 bytes, then a reset
 --       { after = "close", linger = 0.1 },  -- answers, waits, closes
@@ -86,6 +87,11 @@ function Server:connections()
   return count
 end
 
+--- Lets the server give the answers that are held.
+function Server:release()
+  assert(io.open(self.plan .. ".released", "w")):close()
+end
+
 -- Not so much as a corpse that nobody has buried counts as running.
 local function is_running(pid)
   local file = io.open("/proc/" .. pid .. "/stat")
@@ -108,6 +114,7 @@ function Server:stop()
     end
     os.remove(self.plan)
     os.remove(self.log)
+    os.remove(self.plan .. ".released")
     self.pid, self.last_pid = nil, self.pid
   end
 end

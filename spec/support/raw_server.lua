@@ -139,10 +139,20 @@ local function bytes_of(answer, request)
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body .. (answer.excess or "")
 end
 
+local function is_released()
+  local file = io.open(arg[1] .. ".released")
+  return file ~= nil and file:close()
+end
+
 -- Gives one answer; false when the connection is over.
 local function give(client, answer, request)
   if answer.pause then
     sleep(answer.pause)
+  end
+  if answer.held then
+    while not is_released() do
+      sleep(0.01)
+    end
   end
   if answer.never then
     while receive(client) do end -- luacheck: ignore 542

@@ -75,6 +75,26 @@ function M.run(arguments, options)
   return {status = status, out = contents(out), err = contents(err)}
 end
 
+--- Starts `klaviyo` as a program, and kills it by SIGKILL when `condition` returns a true value. Fails if it ends
+--- before.
+---@param arguments string[]
+---@param options {env: table<string, string>}
+---@param condition fun(): any
+function M.kill_when(arguments, options, condition)
+  local output = os.tmpname()
+  local command = M.command(arguments, {env = options.env, timeout = false})
+  local pid = script.shell(("exec 3>&-; %s >%s 2>&1 & echo $!"):format(command, output)):match("%d+")
+  local is_due = shell.wait_for(condition, 30)
+  local was_running = select(2, script.shell("kill -9 " .. pid)) == 0
+  -- gone, or dead and not yet waited for
+  assert(shell.wait_for(function()
+    return not (shell.read("/proc/" .. pid .. "/stat") or ""):find("%) [^ZX]")
+  end))
+  local text = contents(output)
+  os.remove(output)
+  assert(is_due and was_running, text)
+end
+
 -- A file in memory.
 local Sink = {}
 Sink.__index = Sink

@@ -139,14 +139,15 @@ LEASE = csrc/redis/lease.c csrc/redis/away.c
 
 # Programs and libraries for specs: the budget, and time slices, with a clock that
 # they set; fork; links; slow name resolution; another libcurl; failing
-# allocations; threads; the lease of a host, and leases of another layout;
-# a service that counts windows.
+# allocations; threads; the lease of a host, leases of another layout, and those
+# of a host that waits long for Redis; a service that counts windows.
 PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
   $(OUT)/spec_fork.so $(OUT)/spec_links.so $(OUT)/spec_lease.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
   $(OUT)/scarce/klaviyo/core.so $(OUT)/threads $(OUT)/window_server \
   $(if $(filter $(OUT)/klaviyo/redis/hiredis.so,$(BUILT)), \
-  $(OUT)/layout/klaviyo/redis/hiredis.so)
+  $(OUT)/layout/klaviyo/redis/hiredis.so \
+  $(OUT)/patient/klaviyo/redis/hiredis.so)
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -188,12 +189,21 @@ $(OUT)/window_server: spec/support/window_server.c
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -o $@ $<
 
+# $(call patient,MACROS): hiredis.so, waiting for 20 s, and with other macros
+patient = $(CC) $(C_ALL) $(HIREDIS_CFLAGS) -DLEASE_TIMEOUT_MS=20000 \
+  -DCONNECT_MS=20000 -DSTALLED_MS=20000 $(1) $(LD_ALL) -o $@ \
+  $(wildcard csrc/redis/*.c) $(addprefix $(OUT)/obj/,base/buffer.o \
+  base/clock.o ratelimit/usage.o) $(HIREDIS_LIBS) $(CURL_LIBS) $(SYSTEM_LIBS)
+
 $(OUT)/layout/klaviyo/redis/hiredis.so: $(REDIS)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(C_ALL) $(HIREDIS_CFLAGS) -DLEASE_LAYOUT=99 $(LD_ALL) -o $@ \
-	  $(wildcard csrc/redis/*.c) $(addprefix $(OUT)/obj/,base/buffer.o \
-	  base/clock.o ratelimit/usage.o) $(HIREDIS_LIBS) $(CURL_LIBS) $(SYSTEM_LIBS)
+	$(QUIET)$(call patient,-DLEASE_LAYOUT=99)
+
+$(OUT)/patient/klaviyo/redis/hiredis.so: $(REDIS)
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(call patient)
 
 # a program with a Lua state in each of its threads
 $(OUT)/threads: spec/support/threads.c

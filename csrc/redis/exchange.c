@@ -10,8 +10,12 @@
 #include "base/clock.h"
 
 #define MAX_EXCHANGES 64
-#define CONNECT_MS 300   /* without a connection: go on without Redis */
-#define STALLED_MS 2000  /* without a reply: connect again */
+#ifndef CONNECT_MS
+#define CONNECT_MS 300 /* without a connection: go on without Redis */
+#endif
+#ifndef STALLED_MS
+#define STALLED_MS 2000 /* without a reply: connect again */
+#endif
 #define RECONNECT_MS 200 /* at least, between two connections */
 #define NOT_RUN_MS 10    /* later than this: the loop did not run */
 #define CONNECTING_MS 2  /* between two looks at a new connection */

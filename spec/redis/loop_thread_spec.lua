@@ -3,6 +3,7 @@
 if not require("spec.support.redis_server").is_available(pending, "limits on Redis by a loop thread") then
   return
 end
+local patient = require "spec.support.patient_redis"
 local raw = require "spec.support.raw"
 local redis_hosts = require "spec.support.redis_hosts"
 local script = require "spec.support.script"
@@ -37,7 +38,8 @@ local function run(text)
   local redis = redis_hosts.start()
   local output, status
   raw.with({answers = {{body = "{}"}}}, function(server)
-    output, status = script.run(TOOLS .. text, {args = {server.url, redis.url}, timeout = 40})
+    output, status = script.run(TOOLS .. text, {args = {server.url, redis.url}, timeout = 40,
+      env = patient})
   end)
   assert.equal(0, status, output)
   return output, redis

@@ -1,4 +1,5 @@
 -- Limits that hosts share through a Redis of the spec's own, by real calls.
+local patient = require "spec.support.patient_redis"
 if not require("spec.support.redis_server").is_available(pending, "limits on Redis") then
   return
 end
@@ -139,7 +140,7 @@ describe("limits on Redis", function()
     local own = start()
     local waits = {}
     for i = 1, 4 do
-      waits[i] = script.start(script_of(own.url, 10))
+      waits[i] = script.start(script_of(own.url, 10), {env = patient})
     end
     for i = 1, 4 do
       assert.equal("done\n", (waits[i]()))
@@ -150,13 +151,12 @@ describe("limits on Redis", function()
 
   -- While a host is upgraded, programs of two versions use the same local file.
   it("are those of two hosts for programs whose leases have another layout", function()
-    local other = os.getenv("LUA_CPATH"):match("^([^;]*)/%?") .. "/layout"
+    local other = patient.LUA_CPATH:gsub("/patient/", "/layout/", 1)
     local own = start()
-    assert.equal("done\n", (script.run(script_of(own.url, 20))))
+    assert.equal("done\n", (script.run(script_of(own.url, 20), {env = patient})))
     local key = own:call("KEYS", "*:seen")[1]
     local first = own:call("ZRANGE", key, "0", "-1")[1]
-    assert.equal("done\n", (script.run(script_of(own.url, 1), {env = {
-      LUA_CPATH = other .. "/?.so;" .. os.getenv("LUA_CPATH")}})))
+    assert.equal("done\n", (script.run(script_of(own.url, 1), {env = {LUA_CPATH = other}})))
     local both = own:call("ZRANGE", key, "0", "-1")
     assert.equal(2, #both)
     -- each numbers its own reports

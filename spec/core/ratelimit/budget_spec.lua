@@ -1,6 +1,5 @@
 -- The budget, with a clock that the spec sets: spec/support/budget_probe.c.
 local core = require "klaviyo.core"
-local measured = require "spec.support.measured"
 local script = require "spec.support.script"
 
 local shell, quote = script.shell, script.quote

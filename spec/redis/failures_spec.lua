@@ -7,7 +7,7 @@ local redis_hosts = require "spec.support.redis_hosts"
 local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
 
-local call, count, exchanges = redis_hosts.call, redis_hosts.count, redis_hosts.exchanges
+local call = redis_hosts.call
 local start = redis_hosts.start
 
 describe("limits on Redis", function()
@@ -76,42 +76,6 @@ describe("limits on Redis", function()
       end
     end)
     assert.is_true(#warnings + #late <= 2)
-  end)
-
-  it("survive that Redis forgets the script", function()
-    local own = start()
-    local clients, warnings = hosts(fixture, {own.url})
-    call(clients[1])
-    own:call("SCRIPT", "FLUSH")
-    socket.sleep(0.3)
-    call(clients[1])
-    call(clients[1])
-    assert.same({}, warnings)
-    assert.is_true(exchanges(own) >= 2)
-  end)
-
-  it("name what Redis refuses, and go on", function()
-    local cases = {
-      ["OOM"] = function(own)
-        own:call("CONFIG", "SET", "maxmemory", "1")
-      end,
-      ["READONLY"] = function(own)
-        own:call("REPLICAOF", "127.0.0.1", "1")
-        socket.sleep(0.2)
-      end,
-    }
-    for code, change in pairs(cases) do
-      local own = start()
-      change(own)
-      local clients, warnings, statuses = hosts(fixture, {own.url})
-      for _ = 1, 3 do
-        assert.is_true(call(clients[1]) < 1)
-      end
-      call(clients[1])
-      assert.equal(4, count(statuses, 200))
-      assert.equal(1, #warnings, table.concat(warnings, "\n"))
-      assert.matches(code, warnings[1])
-    end
   end)
 
   it("go on when something else than Redis replies", function()

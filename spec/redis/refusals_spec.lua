@@ -1,4 +1,5 @@
 -- Limits on servers of Redis that refuse something, or that are not reached.
+require "spec.support.patient_redis"
 if not require("spec.support.redis_server").is_available(pending, "limits on Redis") then
   return
 end
@@ -6,6 +7,7 @@ local fake_redis = require "spec.support.fake_redis"
 local redis_hosts = require "spec.support.redis_hosts"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
+local socket = require "socket"
 
 local call, start = redis_hosts.call, redis_hosts.start
 
@@ -69,6 +71,42 @@ describe("limits on Redis", function()
     assert.is_true(call(clients[1]) < 1)
     assert.equal(1, #warnings)
     assert.matches("DB index is out of range", warnings[1])
+  end)
+
+  it("survive that Redis forgets the script", function()
+    local own = start()
+    local clients, warnings = hosts {own.url}
+    call(clients[1])
+    own:call("SCRIPT", "FLUSH")
+    socket.sleep(0.3)
+    call(clients[1])
+    call(clients[1])
+    assert.same({}, warnings)
+    assert.is_true(redis_hosts.exchanges(own) >= 2)
+  end)
+
+  it("name what Redis refuses, and go on", function()
+    local cases = {
+      ["OOM"] = function(own)
+        own:call("CONFIG", "SET", "maxmemory", "1")
+      end,
+      ["READONLY"] = function(own)
+        own:call("REPLICAOF", "127.0.0.1", "1")
+        socket.sleep(0.2)
+      end,
+    }
+    for code, change in pairs(cases) do
+      local own = start()
+      change(own)
+      local clients, warnings, statuses = hosts {own.url}
+      for _ = 1, 3 do
+        assert.is_true(call(clients[1]) < 1)
+      end
+      call(clients[1])
+      assert.equal(4, redis_hosts.count(statuses, 200))
+      assert.equal(1, #warnings, table.concat(warnings, "\n"))
+      assert.matches(code, warnings[1])
+    end
   end)
 
   it("explain a node of a cluster", function()

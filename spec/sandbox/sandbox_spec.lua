@@ -113,15 +113,26 @@ describe("a sandbox", function()
       :lower():find("content%-encoding: gzip"))
   end)
 
+  -- Returns the seconds of CPU time that the server has used.
+  local function cpu_time()
+    local ticks = 0
+    for pid in script.shell(("cat /proc/%d/task/*/children"):format(server.process.pid)):gmatch("%d+") do
+      local stat = shell.read("/proc/" .. pid .. "/stat"):match("^.*%) (.*)$")
+      local user, system = stat:match("^" .. ("%S+ "):rep(11) .. "(%d+) (%d+) ")
+      ticks = ticks + tonumber(user) + tonumber(system)
+    end
+    return ticks / tonumber((script.shell("getconf CLK_TCK")))
+  end
+
   it("returns a page of 100,000 profiles in a few milliseconds", function()
-    local target = server.base_url .. "/api/profiles?page[size]=100"
-    request(server, "/api/profiles?page[size]=100")
-    local output = script.shell(("curl -sS -g -H 'revision: 2024-10-15' -H %s "
-      .. "-o /dev/null -w '%%{time_starttransfer} %%{time_connect}\\n' '%s&sort=[1-30]' '%s'")
-      :format(quote("Authorization: Klaviyo-API-Key " .. server.key),
-        target, target))
-    local total = tonumber(output:match("([%d.]+) [%d.]+%s*$"))
-    assert.is_true(total < 0.05, output)
+    local target = "/api/profiles?page[size]=100"
+    request(server, target)
+    local before = cpu_time()
+    for _ = 1, 20 do
+      assert.equal(200, request(server, target).code)
+    end
+    local each = (cpu_time() - before) / 20
+    assert.is_true(each < 0.05, each)
   end)
 
   it("counts and records requests, but no key", function()
@@ -212,19 +223,24 @@ describe("a sandbox", function()
   end)
 
   it("processes a request although its client disconnects", function()
-    server:fault {stall = 5, times = 2}
-    for _, url in ipairs {server.base_url, server.tls_url} do
-      local began = os.time()
-      local answer = request(server, "/api/lists", {url = url, curl = "--max-time 0.2",
-        body = '{"data":{"type":"list","attributes":{"name":"n"}}}'})
-      assert.equal(28, answer.exit, answer.output) -- timed out
-      assert.is_true(os.time() - began < 3)
+    server:fault {stall = 30, times = 2}
+    for i, url in ipairs {server.base_url, server.tls_url} do
+      local client = script.shell(("curl -sS --cacert %s -H %s -H 'revision: 2024-10-15' "
+        .. "-H 'Content-Type: application/vnd.api+json' --data-raw %s %s/api/lists >/dev/null 2>&1 & echo $!")
+        :format(quote(server.ca_file), quote("Authorization: Klaviyo-API-Key " .. server.key),
+        quote '{"data":{"type":"list","attributes":{"name":"n"}}}', url))
+      assert.is_true(shell.wait_for(function()
+        return server:stats().processed.create_list == i
+      end))
+      local _, status = script.shell("kill " .. client)
+      assert.equal(0, status) -- it was waiting for its response
     end
     assert.equal(2, server:stats().requests)
     assert.equal(2, server:stats().processed.create_list)
     assert.equal(4, server:stats().resources.list)
-    local _, disconnects = shell.read(server.dir .. "/access.log"):gsub(' 499 "POST', "")
-    assert.equal(2, disconnects)
+    assert.is_true(shell.wait_for(function()
+      return select(2, shell.read(server.dir .. "/access.log"):gsub(' 499 "POST', "")) == 2
+    end))
   end)
 
   it("delays a response on demand", function()

@@ -30,8 +30,8 @@
 #define LEASE_NEVER INT64_MAX
 #define LEASE_MAX_MS INT64_C(172800000) /* no wait is longer: two days */
 
-/* How long a host waits for a reply before it goes on without Redis. A spec on a
-** busy machine waits longer. */
+/* How long a host waits for a reply before it goes on without Redis. Specs have
+** a longer time: the machine may be busy. */
 #ifndef LEASE_TIMEOUT_MS
 #define LEASE_TIMEOUT_MS 50
 #endif

@@ -56,11 +56,14 @@ describe("a gateway whose requests wait", function()
     end) and true, "waiting: " .. tostring(waiting(gateway)))
   end
 
-  -- Returns a shell command that sends `count` requests at a time, and hangs up after some seconds.
-  local function send(gateway, count, token, seconds, options)
-    return ("timeout %g curl -s -Z --parallel-max %d --noproxy '*' -o /dev/null -H 'Authorization: Bearer %s' %s "
-      .. "'%s/klaviyo/api/lists#[1-%d]' >/dev/null 2>&1 & "):format(seconds, count, token, options or "",
-      gateway.base_url, count)
+  -- Sends `count` requests at the same time; returns a function that hangs up.
+  local function send(gateway, count, token, options)
+    local pid = script.shell(("curl -s -m 60 -Z --parallel-max %d --noproxy '*' -o /dev/null "
+      .. "-H 'Authorization: Bearer %s' %s '%s/klaviyo/api/lists#[1-%d]' >/dev/null 2>&1 & echo $!"):format(count,
+      token, options or "", gateway.base_url, count)):match("%d+")
+    return function()
+      script.shell("kill " .. pid)
+    end
   end
 
   local function statuses(gateway, token)
@@ -75,22 +78,41 @@ describe("a gateway whose requests wait", function()
     local gateway = start_one("max_wait = 30,")
     local body = "-H 'Content-Type: application/json' "
       .. "-d '{\"data\":{\"type\":\"list\",\"attributes\":{\"name\":\"x\"}}}' "
-    local text = script.shell(send(gateway, 20, "a", 0.8) .. send(gateway, 200, "b", 0.8, body)
-      .. " sleep 0.4; curl -s --noproxy '*' " .. gateway.base_url .. "/waiting; wait")
-    assert.is_true(tonumber(text) > 19, text)
+    local hang_up = send(gateway, 20, "a")
+    assert.is_true(shell.wait_for(function()
+      return waiting(gateway) + (statuses(gateway, "a")[200] or 0) == 20
+    end, 20) and true)
+    local hang_up_too = send(gateway, 200, "b", body)
+    assert.is_true(shell.wait_for(function()
+      return waiting(gateway) > 19
+    end, 20) and true)
+    hang_up()
+    hang_up_too()
     await(0, gateway)
-    assert.equal(19, statuses(gateway, "a")[499])
+    local a = statuses(gateway, "a")
+    -- each was sent, one in each second, or its client has gone
+    assert.equal(20, a[200] + (a[499] or 0))
     -- the next caller does not wait for them
-    script.shell(send(gateway, 1, "c", 10) .. "wait")
-    assert.same({ [200] = 1 }, statuses(gateway, "c"))
+    assert.equal(200, ask(gateway, { path = "/api/lists", token = "c" }).status)
   end)
 
   it("lets only a number of requests wait", function()
     local gateway = start_one("max_wait = 3, max_waiting = 6, max_waiting_per_caller = 5,")
-    local text = script.shell(send(gateway, 20, "a", 0.8) .. "sleep 0.4; "
-      .. "curl -s --noproxy '*' " .. gateway.base_url .. "/waiting; wait")
-    assert.equal("5", text)
-    assert.same({ [200] = 1, [429] = 14, [499] = 5 }, statuses(gateway, "a"))
+    local hang_up = send(gateway, 20, "a")
+    local a, most = nil, 0
+    assert.is_true(shell.wait_for(function()
+      local now = waiting(gateway)
+      most = math.max(most, now)
+      a = statuses(gateway, "a")
+      return (a[200] or 0) + (a[429] or 0) + now == 20
+    end, 20) and true)
+    hang_up()
+    await(0, gateway)
+    a = statuses(gateway, "a")
+    assert.is_true(most <= 5, most)
+    -- of the first six, one was sent and five waited; each second, one of these was sent
+    assert.equal(20, a[200] + a[429] + (a[499] or 0))
+    assert.is_true(a[429] <= 14 and (a[499] or 0) <= 5, a[429])
     local answer = ask(gateway, { path = "/api/lists", token = "b" })
     assert.equal(200, answer.status)
     await(0, gateway)

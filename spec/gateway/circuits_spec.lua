@@ -51,13 +51,13 @@ describe("the circuit of a gateway", function()
       local seconds = assert_open()
       assert.is_true(seconds > 500 and seconds <= 1000, seconds)
     end
-    both:advance(1000)
+    both.clock:advance(1000)
     assert.equal(502, get().status) -- the first probe fails: a longer pause
     local seconds = assert_open()
     assert.is_true(seconds > 1250 and seconds <= 2000, seconds)
-    both:advance(1000)
+    both.clock:advance(1000)
     assert_open()
-    both:advance(1000)
+    both.clock:advance(1000)
     assert.equal(6, #service:requests())
     local many = assert(io.popen(MANY:format(gateway.base_url)))
     local rejected = {}

@@ -26,6 +26,36 @@ local VIRTUAL = [[(function()
   return %s
 end)()]]
 
+local Clock = {}
+Clock.__index = Clock
+
+--- Returns the option `circuit` whose pauses follow `clock:advance` as well as the
+--- time, and whose leases are so long that no delay of a worker ends them.
+---@param circuit string  the option, as Lua text
+---@param lease integer|nil  seconds, in place of a long time
+---@return string text
+---@return table clock  `clock:remove()` removes its file
+function M.virtual(circuit, lease)
+  local clock = setmetatable({file = os.tmpname(), advanced = 0}, Clock)
+  clock:advance(0)
+  return VIRTUAL:format(lease or 1000, clock.file, circuit), clock
+end
+
+--- Sets the clock of the circuit forward.
+---@param seconds number
+function Clock:advance(seconds)
+  self.advanced = self.advanced + seconds
+  -- by a new file: a worker may read it at any time
+  local file = assert(io.open(self.file .. ".next", "w"))
+  file:write(self.advanced, "\n")
+  file:close()
+  assert(os.rename(self.file .. ".next", self.file))
+end
+
+function Clock:remove()
+  os.remove(self.file)
+end
+
 local Started = {}
 Started.__index = Started
 
@@ -35,9 +65,9 @@ Started.__index = Started
 function M.here(after_each)
   local self = setmetatable({start_both = raw_gateway.here(after_each)}, Started)
   after_each(function()
-    if self.clock_file then
-      os.remove(self.clock_file)
-      self.clock_file = nil
+    if self.clock then
+      self.clock:remove()
+      self.clock = nil
     end
   end)
   return self
@@ -47,34 +77,19 @@ end
 ---@param answers table[]  the raw server's
 ---@param circuit string  the option, as Lua text
 ---@param options table|nil  of nginx.gateway; `dict` is the text of that option;
----  `virtual`: the pauses of the circuit follow `advance` as well as the time, and the
----  leases are so long that no delay of a worker ends them, or `lease` seconds
+---  `virtual`: the pauses of the circuit follow `self.clock`; `lease`: see M.virtual
 ---@return table service
 ---@return table gateway
 function Started:start(answers, circuit, options)
   options = options or {}
   options.workers = options.workers or 4
   if options.virtual then
-    self.clock_file, self.advanced = self.clock_file or os.tmpname(), 0
-    self:advance(0)
-    circuit = VIRTUAL:format(options.lease or 1000, self.clock_file, circuit)
+    circuit, self.clock = M.virtual(circuit, options.lease)
   end
   self.service, self.gateway = self.start_both({answers = answers},
     ("callers = function() return true end, %s circuit = %s,"):format(
       options.dict or 'dict = "klaviyo_gateway",', circuit), options)
   return self.service, self.gateway
-end
-
---- Sets the clock of the circuit forward.
----@param seconds number
-function Started:advance(seconds)
-  self.advanced = self.advanced + seconds
-  -- by a new file: a worker may read it at any time
-  local next_file = self.clock_file .. ".next"
-  local file = assert(io.open(next_file, "w"))
-  file:write(self.advanced, "\n")
-  file:close()
-  assert(os.rename(next_file, self.clock_file))
 end
 
 function Started:get()

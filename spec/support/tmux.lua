@@ -21,6 +21,11 @@ M.is_available = select(2, script.shell [[
   tmux -f /dev/null -S "$socket" new-session -d true; status=$?
   rm -f "$socket"; exit $status)]]) == 0
 
+-- Sets the title of the terminal, which nothing shows, when the command has ended: all
+-- that it wrote comes before.
+local TITLE = "ended"
+local END = "\27]2;" .. TITLE .. "\7"
+
 local Screen = {}
 Screen.__index = Screen
 
@@ -42,13 +47,15 @@ function M.start(command, options)
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quote(name .. "=" .. value)
   end
-  -- everything that the terminal receives is kept, and the exit status
-  local text = ("trap : INT; cd %s; sleep 0.1; %s sh -c %s; echo $? >%s; sleep 100"):format(
-    quote(assert(script.shell("pwd"):match("^[^\n]*"))), table.concat(words, " "), quote("exec " .. command),
-    quote(self.folder .. "/status"))
+  -- everything that the terminal receives is kept, so the command waits for pipe-pane; and the exit status
+  local text = ("trap : INT; cd %s; until [ -e %s ]; do sleep 0.02; done; %s sh -c %s; status=$?; "
+    .. "printf '%%s' %s; echo $status >%s; sleep 100"):format(
+    quote(assert(script.shell("pwd"):match("^[^\n]*"))), quote(self.folder .. "/ready"), table.concat(words, " "),
+    quote("exec " .. command), quote(END), quote(self.folder .. "/status"))
   local message, status = tmux(self, ("new-session -d -x %d -y %d %s \\; pipe-pane %s"):format(
     options.width or 80, options.height or 24, quote(text), quote("exec cat >" .. self.folder .. "/received")))
   assert(status == 0, message)
+  assert(io.open(self.folder .. "/ready", "w")):close()
   return self
 end
 
@@ -66,7 +73,7 @@ function Screen:received()
   if file then
     file:close()
   end
-  return text
+  return (text:gsub(END, ""))
 end
 
 local function wait_until(condition, seconds, what, self)
@@ -98,7 +105,17 @@ function Screen:press(keys)
   tmux(self, "send-keys " .. keys)
 end
 
---- Waits for the end of the command. Returns its exit status.
+-- Whether the terminal, and the file of what it received, have all that the command wrote.
+local function is_complete(self)
+  local file = io.open(self.folder .. "/received", "rb")
+  local text = file and file:read("*a") or ""
+  if file then
+    file:close()
+  end
+  return text:find(END, 1, true) and tmux(self, "display-message -p '#{pane_title}'"):find(TITLE, 1, true)
+end
+
+--- Waits for the end of the command, and until all that it wrote is there. Returns its exit status.
 ---@param seconds? number  default 30
 ---@return integer
 function Screen:status(seconds)
@@ -108,7 +125,7 @@ function Screen:status(seconds)
     if file then
       file:close()
     end
-    return tonumber(text:match("^(%d+)\n"))
+    return is_complete(self) and tonumber(text:match("^(%d+)\n"))
   end, seconds or 30, "no end", self)
 end
 

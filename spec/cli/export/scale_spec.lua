@@ -6,7 +6,7 @@ local measure = require "cli_export"
 local script = require "spec.support.script"
 local upstream = require "upstream"
 
-describe("an export of 60,000 profiles #memory #time", function()
+describe("an export of 60,000 profiles #memory #time #alone", function()
   local server
 
   setup(function()

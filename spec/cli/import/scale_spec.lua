@@ -6,7 +6,7 @@ local measure = require "cli_import"
 local script = require "spec.support.script"
 local upstream = require "upstream"
 
-describe("an import of 20,000 profiles #memory #time", function()
+describe("an import of 20,000 profiles #memory #time #alone", function()
   local server
 
   setup(function()

@@ -149,16 +149,19 @@ describe("limits on Redis", function()
       local klaviyo = require "klaviyo"
       local client = klaviyo.new {api_key = %q, base_url = %q, proxy = "", retries = 0,
         rate_limit_file = %q, rate_limit_key = "slow", revision = "2026-07-15", on_warning = print}
-      local began = klaviyo.clock()
+      package.path = "./?.lua;" .. package.path
+      local waited, began = require("spec.support.cpu_wait").of(), klaviyo.clock()
       for _ = 1, 3 do
         assert(client:call("get_metrics"))
         klaviyo.sleep(0.8)
       end
-      print(klaviyo.clock() - began < 4)
+      print(klaviyo.clock() - began < 4 + waited())
     ]]):format(fixture.key, fixture.server.base_url, url),
       {env = {LD_PRELOAD = path, SLOW_NAMES = "6"}})
     redis_hosts.remove_file(url)
     assert.equal(0, status, output)
-    assert.matches("no connection in 300 ms.*true\n$", output)
+    -- on a busy machine, libcurl's own time is over as well
+    local reason = output:match("%((.*)%): until it can be used.*true\n$")
+    assert.is_true(reason == "no connection in 300 ms" or reason == "Timeout was reached", output)
   end)
 end)

@@ -185,8 +185,7 @@ local function advice(err)
       and not err.response.headers["x-klaviyo-gateway"] then
     return "the key may lack a scope"  -- the message names that of an operation
   elseif err.status == 429 or err.kind == "rate_limited" then
-    return err.retry_after and ("try again in %d s"):format(
-      math.ceil(err.retry_after)) or "try again later"
+    return not err.retry_after and "try again later"  -- else the message says when
   elseif err.kind == "timeout" then
     return "try again, or set KLAVIYO_DEADLINE to more seconds"
   elseif err.kind == "transport" then
@@ -270,6 +269,28 @@ end
 
 local NO_KEY = "no key: log in with `klaviyo auth login`, or set KLAVIYO_API_KEY"
 
+-- A call that waits longer is reported.
+local LONG_WAIT = 5
+
+local WAITS = {
+  rate_limit = "for its rate limit",
+  retry_after = "as the API asks",
+  backoff = "before it tries again",
+}
+
+-- Returns the on_wait of a command that shows no progress. Each operation is
+-- reported once.
+local function wait_reporter(self)
+  local reported = {}
+  return function(operation, seconds, why)
+    if seconds > LONG_WAIT and operation and not reported[operation] then
+      reported[operation] = true
+      self:note(("%s waits %.0f s %s; set KLAVIYO_DEADLINE to wait for less")
+        :format(operation, seconds, WAITS[why] or why))
+    end
+  end
+end
+
 --- Returns the settings of the account's client.
 ---@param account klaviyo.cli.Account
 ---@return klaviyo.Settings
@@ -289,6 +310,7 @@ function Context:settings(account)
     on_warning = function(message)
       self:note((message:gsub("^klaviyo: ", "")))
     end,
+    on_wait = wait_reporter(self),
   }
   if settings.access_token and not settings.rate_limit_key then
     settings.rate_limit_file = false  -- a token does not tell whose limits count

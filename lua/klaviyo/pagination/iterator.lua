@@ -208,11 +208,38 @@ local function next_page(self, inner)
   return page
 end
 
+-- Returns the resources of a page, or nil if it has none but other data.
+local function resources_of(page)
+  local data = page.data
+  if data == nil or data == json.null then
+    return {}
+  elseif type(data) ~= "table" then
+    return nil
+  elseif data.type ~= nil or #data == 0 and next(data) ~= nil then
+    return {data}  -- one resource, not a list of them
+  end
+  for _, resource in ipairs(data) do
+    if type(resource) ~= "table" or resource.id == nil then
+      return nil
+    end
+  end
+  return data
+end
+
+local function not_resources(inner, page)
+  return responses.lost("the page's data are not resources", inner, page)
+end
+
 --- Returns the next page; `nil` at the end; or `nil, err`. The page after it is
 --- requested as soon as this one is received.
 function Pages:next()
   local inner = self.inner()
-  return self.lock:with(inner.settings.wait, next_page, self, inner)
+  local page, err = self.lock:with(inner.settings.wait, next_page, self, inner)
+  -- the pages of a POST are results, which have no ids
+  if page and inner.op.method == "GET" and not resources_of(page) then
+    return nil, not_resources(inner, page)
+  end
+  return page, err
 end
 
 --- Requests the next page, if there is one. An error here does not affect the
@@ -249,24 +276,6 @@ local Items = {}
 Items.__index = Items
 Items.__name = "klaviyo.Items"
 
--- Returns the resources of a page, or nil if it has none but other data.
-local function resources_of(page)
-  local data = page.data
-  if data == nil or data == json.null then
-    return {}
-  elseif type(data) ~= "table" then
-    return nil
-  elseif data.type ~= nil or #data == 0 and next(data) ~= nil then
-    return {data}  -- one resource, not a list of them
-  end
-  for _, resource in ipairs(data) do
-    if type(resource) ~= "table" or resource.id == nil then
-      return nil
-    end
-  end
-  return data
-end
-
 -- Sets the page whose resources are returned next. Returns false if its data are
 -- not resources.
 local function set_page(self, inner, page)
@@ -300,7 +309,7 @@ local function turn_page(self, inner)
     return nil, err
   end
   if not set_page(self, inner, page) then
-    return nil, responses.lost("the page's data are not resources", inner, page)
+    return nil, not_resources(inner, page)
   end
   if not pages.prefetches and self.count + self.size < self.limit then
     prefetch(pages, inner)

@@ -35,6 +35,25 @@ describe("the command klaviyo", function()
     assert.truthy(cli.call({"evnts"}).err:find('did you mean "events"?', 1, true))
   end)
 
+  it("names the option whose value is wrong", function()
+    for words, message in pairs {
+      ["report campaigns --limit x"] = '--limit: "x" is not a number',
+      ["webhook verify --tolerance x"] = '--tolerance: "x" is not a number',
+      ["events tail --interval x"] = "--interval: x is not a number above 0",
+      ["sandbox --port x"] = "--port: x is not a whole number",
+      ["outbox status --claim-after 0"] = "--claim-after: 0 is not a number of seconds above 0",
+    } do
+      local arguments = {}
+      for word in words:gmatch "%S+" do
+        arguments[#arguments + 1] = word
+      end
+      local result = cli.call(arguments)
+      assert.equal(2, result.status)
+      assert.equal(("klaviyo: %s; see klaviyo %s --help\n"):format(message,
+        words:match "^(.-) %-%-"), result.err)
+    end
+  end)
+
   it("takes a wrong setting for no defect, also where a list is read", function()
     for _, path in ipairs {"", ("./"):rep(60)} do
       local command = cli.command({"lists", "list"}, {env = {KLAVIYO_API_KEY = "pk_x",

@@ -307,16 +307,14 @@ local SECONDS = {s = 1, m = 60, h = 3600, d = 86400, w = 604800}
 ---@return klaviyo.Datetime
 function M.datetime(context, text)
   local count, unit = text:match("^(%d+)([smhdw])$")
-  if count then
-    return klaviyo.datetime(os.time() - tonumber(count) * SECONDS[unit])
-  end
   local full = text
   if text:find("^%d%d%d%d%-%d%d%-%d%d$") then
     full = text .. "T00:00:00Z"
   elseif text:find("^%d%d%d%d%-%d%d%-%d%d[T ]%d%d:%d%d:?[%d.]*$") then
     full = text:gsub(" ", "T") .. (text:find("%d:%d%d:%d") and "Z" or ":00Z")
   end
-  local ok, value = pcall(klaviyo.datetime, full)
+  local ok, value = pcall(klaviyo.datetime,
+    count and os.time() - tonumber(count) * SECONDS[unit] or full)
   if not ok then
     context:usage('"%s" is not a time: write 2026-01-31, 2026-01-31T09:00:00Z or 7d',
       text)

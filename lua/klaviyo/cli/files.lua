@@ -32,6 +32,28 @@ function M.is_special(path)
   return ok == true or ok == 0
 end
 
+--- Returns whether there is a folder.
+---@param path string
+---@return boolean
+function M.is_folder(path)
+  local ok = os.execute("test -d " .. operand(path))
+  return ok == true or ok == 0
+end
+
+--- Returns the path of the file to which a symbolic link leads, or the path itself.
+--- A file that is replaced would otherwise replace the link.
+---@param path string
+---@return string
+function M.target(path)
+  local pipe = io.popen(("test -L %s && readlink -f %s 2>/dev/null"):format(
+    operand(path), operand(path)))
+  local target = pipe and pipe:read("*l")
+  if pipe then
+    pipe:close()
+  end
+  return target and target ~= "" and target or path
+end
+
 -- Cuts a file after `size` bytes. Lua cannot do it. dd is part of POSIX, and
 -- truncate is faster to start with.
 local function shorten(path, size)

@@ -10,6 +10,21 @@ local M = {}
 local commands_of = setmetatable({}, {__mode = "k"})
 local path_of = setmetatable({}, {__mode = "k"})
 
+-- Makes the errors of an option's values name the option.
+local function named_in_errors(option, name)
+  local convert = option.convert
+  function option:convert(fn)
+    return convert(self, function(text)
+      local value, why = fn(text)
+      if value == nil then
+        why = ("%s: %s"):format(name, why or ('"%s" is not a number'):format(text))
+      end
+      return value, why
+    end)
+  end
+  return option
+end
+
 -- Makes --help of a parser, and of the commands that are added to it, raise
 -- {help = text}, which `main` writes.
 local function prepare(parser, path)
@@ -20,6 +35,12 @@ local function prepare(parser, path)
   parser:add_help(false)
   parser:add_help {name = "-h --help", description = "Show this help.",
     action = show}
+  local add_option = parser.option
+  function parser:option(name, ...)
+    local option = add_option(self, name, ...)
+    return type(name) == "string"
+      and named_in_errors(option, name:match("%-%-[%w-]+") or name) or option
+  end
   local add_command = parser.command
   function parser:command(name)
     table.insert(commands_of[self], name:match("^%S+"))

@@ -338,6 +338,19 @@ age     properties.age   integer
     assert.equal(4, import("profiles", path).status)
   end)
 
+  it("takes no rows from a pipe, which it could read only once", function()
+    local pipe = folder .. "/pipe"
+    assert(os.execute("mkfifo " .. pipe))
+    for _, path in ipairs {pipe, "/dev/null", "/dev/stdin"} do
+      local result = cli.run({"import", "profiles", path}, {env = env,
+        prefix = "sh -c 'exec cat | \"$@\"' sh"})
+      assert.equal(2, result.status)
+      assert.equal(("klaviyo: %s is not a file; pass - and redirect it: "
+        .. "klaviyo import profiles … - <%s\n"):format(path, path), result.err)
+    end
+    os.remove(pipe)
+  end)
+
   it("reads the standard input, and writes its refused rows", function()
     local result = cli.run({"import", "subscriptions", "-", "--rejected",
       folder .. "/bad.csv"}, {env = env,

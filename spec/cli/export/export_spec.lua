@@ -52,6 +52,20 @@ describe("klaviyo export", function()
     return cli.call(arguments, {env = cli.environment(fixture.server)})
   end
 
+  it("writes to the file to which a symbolic link leads", function()
+    local dir = folders.new()
+    local real, link = dir .. "/real.jsonl", dir .. "/link.jsonl"
+    assert(os.execute("ln -s real.jsonl " .. link))
+    for limit, more in ipairs {"--resume", "--force"} do
+      local words = ("profiles -o %s --limit %d %s"):format(link, limit, more)
+      assert.equal(0, export(words).status)
+      assert.equal(limit, select(2, cli.contents(real):gsub("\n", "")))
+      local ok = os.execute("test -L " .. link)
+      assert.is_true(ok == true or ok == 0)
+    end
+    assert.equal(2, export("profiles --limit 3 -o " .. link).status)
+  end)
+
   it("replaces no device, pipe or folder", function()
     local path = folders.new() .. "/pipe"
     script.shell("mkfifo " .. path)
@@ -182,8 +196,9 @@ describe("klaviyo export", function()
       ["events --since 2d --sort=-datetime -o x"] = "do not go with %-%-sort",
       ["events --include metric -o x.csv"] = "rows of CSV",
       ["profiles --output table -o x"] = "jsonl or csv, not table",
-      ["profiles --limit many -o x"] = "whole number",
-      ["events --concurrency 99 -o x"] = "at most 32",
+      ["profiles --limit many -o x"] = "%-%-limit: expected a whole number, not many",
+      ["events --concurrency 99 -o x"] = "%-%-concurrency: at most 32",
+      ["events --since 999999999d -o x"] = '"999999999d" is not a time',
       ["profiles --resume -o -"] = "are for files",
       ["campaigns -o x"] = "messages.channel",
     } do

@@ -260,12 +260,14 @@ local function write(context, plan, arguments, store)
 end
 
 local function to_file(context, plan, arguments)
-  if files.is_special(arguments.file) then
+  if arguments.file == "" then
+    context:usage("-o: the name of the file is empty")
+  elseif files.is_special(arguments.file) then
     -- a complete export would replace the device
     context:usage("%s is not a file; write to standard output (-o -), and redirect it",
       arguments.file)
   end
-  local store = modules.store.new(arguments.file, plan.compress)
+  local store = modules.store.new(files.target(arguments.file), plan.compress)
   local ok, status = pcall(write, context, plan, arguments, store)
   store:release()
   if not ok then

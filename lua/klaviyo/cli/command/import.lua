@@ -1,6 +1,8 @@
 --- `klaviyo import`: bulk imports of CSV and JSON Lines.
 
+local files = require "klaviyo.cli.files"
 local kinds = require "klaviyo.cli.import.kinds"
+local shell = require "klaviyo.cli.shell"
 
 -- The modules that only a run needs; --help does not load them.
 local parts = setmetatable({}, {__index = function(self, name)
@@ -151,8 +153,14 @@ local function paths_of(arguments)
   }
 end
 
--- Ends the command for a journal that would replace a device.
-local function check_paths(context, paths)
+-- Ends the command for a pipe, of which the first look would take the rows, and
+-- for a journal that would replace a device.
+local function check_paths(context, arguments, paths)
+  local path = arguments.file
+  if path ~= "-" and files.is_special(path) and not files.is_folder(path) then
+    context:usage("%s is not a file; pass - and redirect it: klaviyo import %s … - <%s",
+      path, arguments.kind, shell.word(path))
+  end
   if paths.journal and paths.journal:find("^/dev/") then
     context:usage("--journal: %s is not a file", paths.journal)
   end
@@ -326,7 +334,7 @@ end
 local function how_to_go_on(context, arguments, paths)
   if paths.journal and exists(paths.journal) then
     context:note(("go on with: klaviyo import %s %s --resume (and the other "
-      .. "options)"):format(arguments.kind, arguments.file))
+      .. "options)"):format(arguments.kind, shell.word(arguments.file)))
   end
 end
 
@@ -415,7 +423,7 @@ end
 function M.run(context, arguments)
   arguments.kind = kinds.get(arguments.kind).name
   local options = input_options(context, arguments)
-  local paths = check_paths(context, paths_of(arguments))
+  local paths = check_paths(context, arguments, paths_of(arguments))
   local dry = context.arguments.dry_run
   if not dry then
     if options.action.asks then

@@ -86,6 +86,12 @@ describe("klaviyo api", function()
     assert.is_nil(result.out:find(server.key, 1, true))
   end)
 
+  it("names a body that cannot be read", function()
+    local result = run {"api", "POST", "/api/lists", "-d", "@/tmp"}
+    assert.equal(2, result.status)
+    assert.equal("klaviyo: cannot read /tmp: Is a directory\n", result.err)
+  end)
+
   it("refuses what is not a request", function()
     for _, words in ipairs {{"api"}, {"api", "GET"}, {"api", "/api/profiles", "more"}, {"api", "/api/profiles?a=b"},
       {"api", "/api/profiles", "-q", "a"}, {"api", "/api/profiles", "-q", "a=1", "-q", "a=2"},

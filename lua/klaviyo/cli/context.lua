@@ -84,6 +84,7 @@ function Context:read_file(path)
     file:close()
   end
   if not text then
+    why = why and (why:find(path, 1, true) and why or path .. ": " .. why)
     self:usage("cannot read %s", why or path)
   end
   return text

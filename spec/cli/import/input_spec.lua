@@ -158,6 +158,14 @@ describe("klaviyo.cli.import.input", function()
       end
     end)
 
+    it("does not take a header that is too long for the end of the rows", function()
+      local none, why = open("email," .. ("c"):rep(1100000) .. "\na@b.c,1\n")
+      assert.is_nil(none)
+      assert.matches("^the header cannot be read: .* longer than 1000000 bytes", why)
+      -- its text is not a number, and that is not an error
+      assert.equal(1, #read(open("email,age\na@b.c,1\n", {types = {age = "integer"}})))
+    end)
+
     it("returns bad rows as errors with their lines", function()
       local records, lines, errors = read(open("email,age\na@b.c,1\nonly\n"
         .. "b@b.c,x\nc@b.c,3\n", {types = {age = "integer"}}))

@@ -87,7 +87,10 @@ local function open_csv(source, options)
     -- the file itself takes less memory than pieces of it; its first record is
     -- the header
     open_rows(self, source.file)
-    self.rows:next()
+    local _, err = self:next()
+    if self.fatal then
+      return nil, "the header cannot be read: " .. err.message
+    end
   else
     open_rows(self, function()
       return source:piece()

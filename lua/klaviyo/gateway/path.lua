@@ -62,13 +62,40 @@ function M.build(op, params)
   return good and path or nil
 end
 
---- Returns a query with all characters escaped that must be.
+local CURSOR = "page[cursor]"
+
+-- Returns the value of page[cursor] in a query, still percent-encoded, or nil.
+local function cursor_of(query)
+  for part in query:gmatch("[^&]+") do
+    local name, value = part:match("^([^=]*)=(.*)$")
+    if name and percent_encoding.decode_form(name) == CURSOR then
+      return value
+    end
+  end
+end
+
+-- Returns a query with the cursor in place of the link in which it is. The node
+-- SDK passes links.next as page[cursor], and takes the cursor out of it only if
+-- the link is one of https.
+local function without_link(query)
+  return (query:gsub("[^&]+", function(part)
+    local value = cursor_of(part)
+    local link = value and percent_encoding.decode_form(value)
+    local inner = link and link:match("^https?://[^?]*%?([^#]*)")
+    local cursor = inner and cursor_of(inner)
+    return cursor and part:sub(1, -#value - 1) .. cursor
+  end))
+end
+
+--- Returns a query with all characters escaped that must be, and with a cursor
+--- instead of a link with one.
 ---@param query string
 ---@return string with its "?", or empty
 function M.query(query)
   if query == "" then
     return ""
   end
+  query = without_link(query)
   return "?" .. percent_encoding.encode(query, "[^%w%-%._~!$&'()*+,;=:@%%/?]")
 end
 

@@ -108,7 +108,8 @@ static bool fail (calls_client *cl, call **at, call_failure failure,
 
 
 static bool is_wrong_server (const redisReply *r) {
-  return r->type == REDIS_REPLY_ERROR && error_is_of_server(r->str);
+  return r->type == REDIS_REPLY_ERROR &&
+         (error_is_of_server(r->str) || error_is_of_node(r->str));
 }
 
 

@@ -569,3 +569,20 @@ bool error_is_of_server (const char *text) {
   return error_begins(text, "READONLY") || error_begins(text, "LOADING") ||
          error_begins(text, "MASTERDOWN") || error_begins(text, "NOAUTH");
 }
+
+
+bool error_is_of_node (const char *text) {
+  return error_begins(text, "MOVED") || error_begins(text, "ASK ") ||
+         error_begins(text, "TRYAGAIN");
+}
+
+
+const char *error_hint (const char *text) {
+  if (error_is_of_node(text))
+    return "a Redis Cluster of several nodes, which are not followed: use a "
+           "server without cluster mode";
+  if (error_begins(text, "CROSSSLOT"))
+    return "in a Redis Cluster the name of a stream needs a hash tag, such as "
+           "{shop}:events";
+  return NULL;
+}

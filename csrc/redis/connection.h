@@ -98,4 +98,10 @@ bool error_begins (const char *text, const char *code);
 /* Returns whether another server may be the primary, after this error. */
 bool error_is_of_server (const char *text);
 
+/* Returns whether a node of a cluster does not have the keys of a command. */
+bool error_is_of_node (const char *text);
+
+/* Returns what to do after this error; NULL: its text is enough. */
+const char *error_hint (const char *text);
+
 #endif

@@ -17,6 +17,7 @@
 #define STALLED_MS 2000 /* without a reply: connect again */
 #endif
 #define RECONNECT_MS 200 /* at least, between two connections */
+#define NODE_MS 2000     /* without a reply of the script */
 #define NOT_RUN_MS 10    /* later than this: the loop did not run */
 #define CONNECTING_MS 2  /* between two looks at a new connection */
 #define MAX_WORDS 640    /* of a command; a lease needs less */
@@ -33,6 +34,7 @@ struct exchanges {
   int64_t reconnect_at;
   int64_t due; /* as exchanges_due last returned it; 0: never */
   int64_t last_run;
+  int64_t replied; /* when the script last did */
 };
 
 
@@ -135,9 +137,11 @@ static bool read_numbers (const redisReply *r, int64_t numbers[LEASE_REPLY]) {
 }
 
 
-/* After these errors another server may be the primary. */
-static bool is_wrong_server (const char *text) {
-  return error_is_of_server(text) || error_begins(text, "MOVED");
+/* After these errors another server may be the primary. A node of a cluster may
+** have some buckets and not others: it has none if it was replaced. */
+static bool is_wrong_server (const exchanges *all, const char *text) {
+  return error_is_of_server(text) ||
+         (error_is_of_node(text) && clock_ms() > all->replied + NODE_MS);
 }
 
 
@@ -153,12 +157,16 @@ static bool wants_script (exchanges *all, const char *text) {
 }
 
 
-/* Returns what is reported of an error. */
-static const char *shown (const char *text) {
-  if (error_begins(text, "MOVED"))
-    return "MOVED: this server is a node of a Redis Cluster, which is not "
-           "supported";
-  return text[0] != 0 ? text : "an error without a text";
+/* An error is reported with what to do. */
+static void report_error (exchanges *all, const char *text) {
+  const char *hint = error_hint(text);
+  char whole[200];
+  if (hint != NULL) {
+    (void)snprintf(whole, sizeof(whole), "%.60s (%s)", text, hint);
+    text = whole;
+  }
+  all->calls->report(all->client,
+                     text[0] != 0 ? text : "an error without a text");
 }
 
 
@@ -171,10 +179,10 @@ static void take_error (exchanges *all, const char *text) {
     all->list[all->count++] = x;
     return;
   }
-  all->calls->report(all->client, shown(text));
+  report_error(all, text);
   fail(all, first);
   finish(all, 0);
-  if (is_wrong_server(text))
+  if (is_wrong_server(all, text))
     connection_close(all->connection, text);
 }
 
@@ -188,6 +196,7 @@ static void take_reply (exchanges *all, const redisReply *r) {
   else if (!read_numbers(r, numbers))
     connection_close(all->connection, "the reply is not that of the script");
   else {
+    all->replied = clock_ms();
     all->calls->deliver(all->client, &all->list[0], numbers);
     finish(all, 0);
   }

@@ -407,6 +407,17 @@ static int l_attach (lua_State *L) {
 }
 
 
+/* hiredis.error_hint(text) -> what to do after this error | nil */
+static int l_error_hint (lua_State *L) {
+  const char *hint = error_hint(luaL_checkstring(L, 1));
+  if (hint == NULL)
+    lua_pushnil(L);
+  else
+    lua_pushstring(L, hint);
+  return 1;
+}
+
+
 void register_connection (lua_State *L) {
   static const luaL_Reg connections[] = {{"submit", l_submit},
                                          {"close", l_close},
@@ -427,6 +438,8 @@ void register_connection (lua_State *L) {
   lua_setfield(L, -2, "connection");
   lua_pushcfunction(L, l_attach);
   lua_setfield(L, -2, "attach");
+  lua_pushcfunction(L, l_error_hint);
+  lua_setfield(L, -2, "error_hint");
   luaL_newmetatable(L, ERROR_REPLY);
   lua_setfield(L, -2, "error_reply");
 }

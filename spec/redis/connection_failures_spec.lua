@@ -170,7 +170,7 @@ describe("a connection to what is not a working Redis", function()
   it("explains MOVED", function()
     local err = error_of("-MOVED 866 127.0.0.1:7001\r\n")
     assert.same({"redis", "MOVED"}, {err.kind, err.code})
-    assert.matches("node of a Redis Cluster", err.message)
+    assert.matches("use a server without cluster mode", err.message)
   end)
 
   it("is not waited for while its name is resolved #time", function()

@@ -48,6 +48,20 @@ local function free_port()
   return port
 end
 
+local BUS = 10000 -- from the port of a node of a cluster to the one of its bus
+
+local function free_node_port()
+  local port
+  repeat
+    port = free_port()
+    local bus = port + BUS < 65536 and socket.bind("127.0.0.1", port + BUS)
+    if bus then
+      bus:close()
+    end
+  until bus
+  return port
+end
+
 local function read(connection)
   local line = assert(connection:receive("*l"))
   local kind, rest = line:sub(1, 1), line:sub(2)
@@ -159,7 +173,7 @@ function Server:signal(name)
 end
 
 ---@param options? {password: string, arguments: string, sentinel: string, address: string,
----  prefix: string}
+---  prefix: string, cluster: boolean}
 ---  sentinel: the configuration of a sentinel, which the process then is; address:
 ---  its own, and prefix: what runs a command at that address (spec.support.network)
 ---@return table server  with fields port and url; close it
@@ -168,8 +182,9 @@ function M.start(options)
   local dir = os.tmpname()
   os.remove(dir)
   shell("mkdir -m 700 " .. dir)
-  local server = setmetatable({dir = dir, port = free_port(), password = options.password,
-    arguments = options.arguments or "", sentinel = options.sentinel,
+  local server = setmetatable({dir = dir, password = options.password,
+    port = options.cluster and free_node_port() or free_port(),
+    arguments = options.arguments or options.cluster and "--cluster-enabled yes" or "", sentinel = options.sentinel,
     address = options.address or "127.0.0.1", prefix = options.prefix or ""}, Server)
   if server.password then
     server.arguments = server.arguments .. " --requirepass " .. server.password

@@ -7,7 +7,7 @@
 ---     local length, err = c:call("XLEN", "klaviyo:events")
 ---
 --- It connects when it is first used, and again by the next call after it was closed,
---- or after Redis replied READONLY, LOADING, MASTERDOWN or NOAUTH; with a list of
+--- or after Redis replied READONLY, LOADING, MASTERDOWN, NOAUTH or MOVED; with a list of
 --- sentinels it then asks them again for the primary. A command that was sent is
 --- never sent again.
 ---

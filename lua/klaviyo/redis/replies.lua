@@ -11,11 +11,6 @@ Reply.__tostring = function(reply)
   return reply.text
 end
 
-local EXPLAINED = {
-  MOVED = "this server is a node of a Redis Cluster, which is not supported: use a server "
-    .. "without cluster mode",
-}
-
 --- Returns the text of a reply that is an error, or nil.
 ---@param reply any
 ---@return string|nil
@@ -34,16 +29,17 @@ function M.new_error(connection, fields)
   return errors.new(fields, connection.secret)
 end
 
---- Returns the error of an error reply. Its code is the first word of the text, if that
+--- Returns the error of an error reply, with what to do. Its code is the first word of the text, if that
 --- is one of Redis' code words.
 ---@param connection klaviyo.redis.Connection
 ---@param text string
 ---@return klaviyo.Error
 function M.error_of(connection, text)
-  local code = text:match("^%u[%u%d_]*%f[%s%z]")
+  local hint = hiredis.error_hint(text)
   return M.new_error(connection, {
-    kind = "redis", code = code, message = ("Redis at %s: %s%s"):format(connection.name, text,
-      EXPLAINED[code] and " (" .. EXPLAINED[code] .. ")" or ""),
+    kind = "redis", code = text:match("^%u[%u%d_]*%f[%s%z]"),
+    message = ("Redis at %s: %s%s"):format(connection.name, text,
+      hint and " (" .. hint .. ")" or ""),
   })
 end
 

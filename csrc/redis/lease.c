@@ -418,6 +418,13 @@ static void next_report (lease *l, int64_t now) {
 }
 
 
+/* Returns what is reported of the time without Redis: 0: it was there; 1: all
+** that was used is reported; 2: the next report has the rest. */
+static int64_t time_away (const lease *l) {
+  return !l->was_away ? 0 : l->sent_at > l->away_use ? 1 : 2;
+}
+
+
 bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
   uint32_t want = tokens_wanted(l, now);
   usage_state s;
@@ -426,7 +433,7 @@ bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
     l->tokens = 0;
   next_report(l, now);
   if (!add(to, l->epoch) || !add(to, l->report) || !add(to, l->tokens) ||
-      !add(to, want) || !add(to, l->hosts) || !add(to, l->was_away) ||
+      !add(to, want) || !add(to, l->hosts) || !add(to, time_away(l)) ||
       !add(to, l->blocked > now ? l->blocked - now : 0) ||
       !add(to, l->epoch != 0 ? now + l->clock : 0) ||
       !add(to, reported_limits(u, b)) || !add_windows(l, &s, now, to) ||
@@ -520,7 +527,7 @@ void lease_answer (lease *l, usage *u, const bucket *b,
   learn_from_reply(l, u, b, reply, asked, now);
   if (late)
     return;
-  if (asked > l->away_use)
+  if (asked > l->away_use && l->sent_at > l->away_use)
     l->was_away = false;
   l->taken = 0;
   if (l->tokens > 0 || granted > 0)

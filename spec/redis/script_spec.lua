@@ -289,6 +289,45 @@ local function check(name, open)
       assert.equal(1, exchange("b", {want = 10, own = {2, 0, 0}}).granted)
     end)
 
+    -- what b gets when it used its equal part, after the others were seen
+    local function granted_to_b()
+      for _, host in ipairs {"c", "d", "e"} do
+        exchange(host)
+      end
+      return exchange("b", {want = 10, own = {2, 0, 0}}).granted
+    end
+
+    it("gives equal parts only until all hosts have reported again", function()
+      exchange("a")
+      granted_to_b()
+      at(600)
+      exchange("a", {away = 2}) -- the next report has the rest
+      at(610)
+      assert.equal(0, granted_to_b())
+      exchange("a", {away = 2})
+      at(620)
+      assert.equal(0, granted_to_b())
+      exchange("a", {away = 1})
+      assert.is_true(granted_to_b() > 0)
+    end)
+
+    it("gives equal parts for two seconds if it was away for one host alone", function()
+      exchange("a")
+      granted_to_b()
+      at(100)
+      exchange("a", {away = 1})
+      for _, ms in ipairs {110, 500, 2000} do
+        at(ms)
+        exchange("a")
+        assert.equal(0, granted_to_b())
+      end
+      exchange("a", {away = 1})
+      at(3900)
+      assert.equal(0, granted_to_b())
+      at(4001)
+      assert.is_true(granted_to_b() > 0)
+    end)
+
     it("asks hosts for their usage after it lost it, once", function()
       local first = exchange("a").epoch
       redis:flush()

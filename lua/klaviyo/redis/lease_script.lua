@@ -14,7 +14,8 @@ local ACTIVE_MS = 2000  -- a host that was seen since is active
 -- the start: ten times slower here. A value of more than 64 bytes makes it a table.
 local ABOUT = "the counts of one rate limit, which hosts share (docs/scale.md of klaviyo)"
 local MAX_WAIT_MS = 30000 -- a host that waits comes again before it is forgotten
-local GRACE_MS = 2000   -- equal parts, after Redis was away
+local GRACE_MS = 2000   -- equal parts for at most this time, after Redis was away
+local OUTAGE_MS = 500   -- no host uses Redis for this time: it was away for all
 local PEAK_MS = 250     -- a response is reported by then: lease.c has the same
 
 -- Redis before 5 refuses to write after TIME without it
@@ -48,7 +49,7 @@ end
 local events, history = list(false), list(true)
 
 local names = {"epoch", "now", "shift", "grace", "blocked", "held", "h:" .. host,
-  "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host}
+  "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host, "since", "awaited"}
 for _, ring in ipairs(all_rings) do
   for _, name in ipairs {"head", "sum", "others", "until", "peak", "earlier", "limit"} do
     names[#names + 1] = ring.length .. ":" .. name
@@ -63,7 +64,7 @@ end
 local rings = {}
 local has_own = false
 for i, ring in ipairs(all_rings) do
-  ring.first = 12 + (i - 1) * 7
+  ring.first = 14 + (i - 1) * 7
   ring.reported = ring.is_reported and ring.limit or value(ring.first + 7)
   if ring.reported > 0 then
     ring.limit = ring.reported
@@ -101,7 +102,18 @@ if not values[9] then
   hosts_ever = hosts_ever + 1
 end
 local is_repeated = tonumber(values[8] or -1) == report
-if was_away == 1 or #history > 0 and is_new then
+-- A grace ends when all hosts were seen since: they have reported what they used. But
+-- if others use Redis while one does not, it may not again: then it lasts.
+local since, awaited = value(13), value(14)
+if was_away > 0 or #history > 0 and is_new then
+  if grace <= now then
+    local is_alone = #history == 0 and call("ZCOUNT", seen, now - OUTAGE_MS, "+inf") > 0
+    since, awaited = now + (is_alone and GRACE_MS or 1), 0
+  elseif since > now + 1 then
+    since = now + GRACE_MS
+  elseif was_away == 2 then -- its next report has the rest
+    since = now + 1
+  end
   grace = now + GRACE_MS
 end
 
@@ -259,6 +271,10 @@ for _, id in ipairs(call("ZRANGEBYSCORE", seen, "-inf", now - SEEN_MS, "LIMIT", 
 end
 local hosts = call("ZCARD", seen)
 local active = call("ZCOUNT", seen, now - ACTIVE_MS, "+inf")
+if grace > now then -- until all have reported what they used meanwhile
+  awaited = max(awaited, hosts, hosts_before)
+  grace = call("ZCOUNT", seen, since, "+inf") < awaited and grace or now
+end
 
 local left = math.huge
 local is_contended = false
@@ -307,7 +323,7 @@ local function tokens()
   end
   if grace > now then
     for _, ring in ipairs(rings) do
-      local part = floor(ring.limit / max(hosts, hosts_before))
+      local part = floor(ring.limit / awaited)
       count = min(count, part - ring.own - keep)
     end
   end
@@ -353,9 +369,16 @@ end
 local fields = {"epoch", epoch, "now", now, "shift", shift, "grace", grace, "blocked",
   blocked, "held", held_by_all, "q:" .. host, report, "i:" .. host, index, "hosts",
   hosts_ever}
+local function set(name, number)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = number
+end
 if not values[1] then
-  fields[#fields + 1] = "about"
-  fields[#fields + 1] = ABOUT
+  set("about", ABOUT)
+end
+if grace > now then
+  set("since", since)
+  set("awaited", awaited)
 end
 local longest = SEEN_MS
 local reply = {0, epoch, granted, wait, hosts, is_contended and 1 or 0,
@@ -364,8 +387,7 @@ for _, ring in ipairs(rings) do
   for name, number in pairs {head = ring.head, sum = ring.sum, others = ring.others,
       ["until"] = ring.others_until, earlier = ring.earlier, limit = ring.reported,
       peak = max(ring.peak, ring.used - ring.others + granted)} do
-    fields[#fields + 1] = ring.length .. ":" .. name
-    fields[#fields + 1] = number
+    set(ring.length .. ":" .. name, number)
   end
   longest = max(longest, ring.length)
   reply[7 + ring.index] = ring.used + granted

@@ -25,21 +25,21 @@ help-dev: help
 #: make collector SPEC=…     run specs with constant garbage collection
 #: make coverage             report how much of csrc/ and lua/ the specs run;
 #:                           V=1: also the lines that they do not run
-#: make rock                 install the rock into empty trees, and use it
-#: make lint | warnings      luacheck, style, imports, words | gcc, clang: -Werror
+#: make rock                 install the rocks into empty trees, and use them
+#: make lint | warnings      luacheck, style, imports, words | gcc and clang -Werror
 #: make cross                compile for macOS, FreeBSD and musl, -Werror
-#: make check                clang-tidy and cppcheck, where they are
+#: make check                run clang-tidy and cppcheck, if they are installed
 #: make words                refuse words that the documentation does not use
-#: make paths                Lua calls and files of three common calls
-#: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
-#: make planted              do the fuzzers find bugs that are planted?
-#: make soak LUA=luajit      three minutes at the limits, in four processes
-#: make once                 10,000 events under faults, 3,000 in an outbox, 6,000
-#:                           through Redis, with hosts that die: each is there,
-#:                           once; OAuth tokens are refreshed
-#:                           once, and survive 20 processes that are killed;
-#:                           a gateway shares a limit for a minute;
-#:                           the metrics of 100,000 calls are exact
+#: make paths                count the Lua calls and the files of three common calls
+#: make fuzz SECONDS=30 [TARGET=links]   run the fuzz targets, under sanitizers
+#: make planted              check that the fuzz targets find planted bugs
+#: make soak LUA=luajit      run four processes at the limits for three minutes
+#: make once                 check that each of 10,000 events under faults, 3,000
+#:                           of an outbox and 6,000 through Redis, from hosts
+#:                           that die, takes effect once; that OAuth tokens are
+#:                           refreshed once, also if 20 processes are killed;
+#:                           that a gateway shares a limit for a minute; and
+#:                           that the metrics of 100,000 calls are exact
 #: make revision SPEC=openapi.json   add a revision: its data files, the index,
 #:                           the generated documentation, a changelog entry
 #: make revisions-check      check that the data files match their documents
@@ -54,15 +54,15 @@ help-dev: help
 #: make bench                measure calls, also of libcurl and other clients
 #:                           ROUNDS=5; BASE=docs/benchmarks.json: what changed
 #:                           since; BEFORE=COMMIT: also that build in nginx
-#: make bench-unchanged BEFORE=COMMIT   is the library as small and as fast as at
-#:                           that commit, without the other rocks? its size, and
-#:                           instructions as valgrind counts them
+#: make bench-unchanged BEFORE=COMMIT   compare the library without the other
+#:                           rocks with that commit: its size, and instructions
+#:                           as valgrind counts them
 #: make bench-page           write docs/benchmarks.md again from its .json
 #: make bench-scale          iterate over 1,000,000 profiles and import as many:
-#:                           do memory and time stay constant?
-#: make cli-scale            export 1,000,000 profiles by the command, and import
-#:                           200,000, and the same by the library: time and
-#:                           memory of a record
+#:                           memory, and time of a record
+#: make cli-scale            export 1,000,000 profiles and import 200,000 by the
+#:                           command and by the library: memory, and time of a
+#:                           record
 #: make bench-setup          install the other clients
 #: make json-suite           install the JSON parsing test suite, for its spec
 #: make readme               install the command as the README says, and run its

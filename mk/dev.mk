@@ -144,7 +144,7 @@ LEASE = csrc/redis/lease.c csrc/redis/away.c
 PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
   $(OUT)/spec_fork.so $(OUT)/spec_links.so $(OUT)/spec_lease.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
-  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads $(OUT)/window_server \
+  $(OUT)/failing_memory/klaviyo/core.so $(OUT)/threads $(OUT)/window_server \
   $(if $(filter $(OUT)/klaviyo/redis/hiredis.so,$(BUILT)), \
   $(OUT)/layout/klaviyo/redis/hiredis.so \
   $(OUT)/patient/klaviyo/redis/hiredis.so)
@@ -212,7 +212,7 @@ $(OUT)/threads: spec/support/threads.c
 	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(LUA_LIBS) -lpthread
 
 # a core whose memory allocations can fail
-$(OUT)/scarce/klaviyo/core.so: spec/support/scarce.c $(CORE)
+$(OUT)/failing_memory/klaviyo/core.so: spec/support/failing_memory.c $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) \

@@ -21,8 +21,9 @@ describe("klaviyo.outbox", function()
 
   -- Starts a process that enqueues events.
   local function start(path, name)
-    local ok, output = shell.run(("cd .; %s spec/support/putter.lua %s %s %s %s %d >%s/%s.txt 2>&1 & echo $!"):format(
-      script.interpreter, path .. "/box", fixture.server.base_url, path .. "/acknowledged", name, EVENTS, path, name))
+    local command = "cd .; %s spec/support/outbox_writer.lua %s %s %s %s %d >%s/%s.txt 2>&1 & echo $!"
+    local ok, output = shell.run(command:format(script.interpreter, path .. "/box", fixture.server.base_url,
+      path .. "/acknowledged", name, EVENTS, path, name))
     assert(ok, output)
     return shell.process(output:match("%d+"))
   end

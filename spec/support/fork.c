@@ -1,5 +1,6 @@
 /*
-** fork.c - what Lua has not got: for specs of what becomes of a child.
+** fork.c - functions that Lua does not have, for specs of what becomes of a
+** child.
 */
 #include <lauxlib.h>
 #include <lua.h>

@@ -1,4 +1,4 @@
--- A server that does what no decent server does: bytes as a plan says, resets,
+-- A server that breaks the rules of HTTP: bytes as a plan says, resets,
 -- silence, full backlogs. Its own process, for spec/support/raw.lua:
 --   lua5.4 raw_server.lua PLAN LOG PARENT
 -- PLAN is a Lua file that returns the plan (see raw.lua); what was received is

@@ -1,15 +1,15 @@
 -- Every allocation of the core fails once: a clean error, or none, and nothing
--- is left behind. See spec/support/scarce.lua, and scarce.c, which refuses.
+-- is left behind. See spec/support/failing_memory.lua, and failing_memory.c beside it.
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)core[/\\]") or "spec/"
-local scarce = assert(package.searchpath("klaviyo.core", package.cpath))
-  :gsub("klaviyo/core%.so$", "scarce/?.so")
+local failing_memory = assert(package.searchpath("klaviyo.core", package.cpath))
+  :gsub("klaviyo/core%.so$", "failing_memory/?.so")
 
 local function refuse(name, whose, url)
-  local output, status = script.run(([[assert(loadfile(%q))(...)]]):format(here .. "support/scarce.lua"), {
-    args = { name, whose, url }, timeout = 300, env = { LUA_CPATH = scarce .. ";" .. package.cpath },
+  local output, status = script.run(([[assert(loadfile(%q))(...)]]):format(here .. "support/failing_memory.lua"), {
+    args = { name, whose, url }, timeout = 300, env = { LUA_CPATH = failing_memory .. ";" .. package.cpath },
   })
   local refused, errors = output:match("^(%d+) refused, (%d+) errors\n$")
   assert.message(output).truthy(refused)
@@ -18,7 +18,7 @@ local function refuse(name, whose, url)
 end
 
 describe("when memory allocation fails", function()
-  local file = io.open((scarce:gsub("%?", "klaviyo/core")))
+  local file = io.open((failing_memory:gsub("%?", "klaviyo/core")))
   if not file then
     return pending("the core that memory is refused was not built")
   end

@@ -1,7 +1,7 @@
 /*
-** scarce.c - allocations that fail on request. Linked into a core of its own
-** (see mk/dev.mk), where it wraps malloc and its like, and those of libcurl;
-** see spec/core/lua/memory_failures_spec.lua.
+** failing_memory.c - allocations that fail on request. Linked into a core of
+** its own (see mk/dev.mk), where it wraps malloc and its like, and those of
+** libcurl; see spec/core/lua/memory_failures_spec.lua.
 */
 #include <lauxlib.h>
 #include <lua.h>
@@ -11,7 +11,8 @@
 
 #include <curl/curl.h>
 
-__attribute__((visibility("default"))) int luaopen_spec_scarce (lua_State *L);
+__attribute__((visibility("default"))) int
+luaopen_spec_failing_memory (lua_State *L);
 
 void *__real_malloc (size_t size);
 void *__real_calloc (size_t n, size_t size);
@@ -74,18 +75,18 @@ CURLcode __wrap_curl_global_init (long flags) {
 }
 
 
-/* refuse("own" | "libcurl", n): the n-th from now on */
-static int refuse (lua_State *L) {
+/* fail("own" | "libcurl", n): the n-th allocation from now on fails */
+static int fail (lua_State *L) {
   static const char *const names[] = {"own", "libcurl", NULL};
-  long *left = luaL_checkoption(L, 1, NULL, names) == 0 ? &own_left
-                                                        : &libcurl_left;
+  long *left =
+      luaL_checkoption(L, 1, NULL, names) == 0 ? &own_left : &libcurl_left;
   __atomic_store_n(left, (long)luaL_checkinteger(L, 2), __ATOMIC_SEQ_CST);
   return 0;
 }
 
 
-/* relent() -> whether one was refused since */
-static int relent (lua_State *L) {
+/* stop() -> whether one failed since */
+static int stop (lua_State *L) {
   long own = __atomic_exchange_n(&own_left, 0, __ATOMIC_SEQ_CST);
   long libcurl = __atomic_exchange_n(&libcurl_left, 0, __ATOMIC_SEQ_CST);
   lua_pushboolean(L, own <= 0 && libcurl <= 0);
@@ -93,11 +94,11 @@ static int relent (lua_State *L) {
 }
 
 
-int luaopen_spec_scarce (lua_State *L) {
+int luaopen_spec_failing_memory (lua_State *L) {
   lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, refuse);
-  lua_setfield(L, -2, "refuse");
-  lua_pushcfunction(L, relent);
-  lua_setfield(L, -2, "relent");
+  lua_pushcfunction(L, fail);
+  lua_setfield(L, -2, "fail");
+  lua_pushcfunction(L, stop);
+  lua_setfield(L, -2, "stop");
   return 1;
 }

@@ -1,7 +1,7 @@
 -- Enqueues events into an outbox, writes down each acknowledged one, and sends
 -- some from time to time. A spec kills it:
 --
---   lua spec/support/putter.lua FOLDER BASE_URL ACKNOWLEDGED NAME COUNT [SYNC]
+--   lua spec/support/outbox_writer.lua FOLDER BASE_URL ACKNOWLEDGED NAME COUNT [SYNC]
 
 local folder, base_url, acknowledged, name, count = ...
 

@@ -1,9 +1,9 @@
 -- What the core does when memory runs out. Each scenario runs repeatedly: its
 -- first allocation fails, then its second, and so on, until none fails. This is
--- a script for a process of its own, with the core that scarce.c is linked into;
+-- a script for a process of its own, with the core that failing_memory.c is linked into;
 -- see spec/core/lua/memory_failures_spec.lua.
 --
---   lua spec/support/scarce.lua SCENARIO own|libcurl URL
+--   lua spec/support/failing_memory.lua SCENARIO own|libcurl URL
 --
 -- Each run must end normally, or with an error that names the cause, and leave
 -- no request in progress. Prints the number of failed allocations.
@@ -13,7 +13,7 @@ local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 
 local path = assert(package.searchpath("klaviyo.core", package.cpath))
-local scarce = assert(package.loadlib(path, "luaopen_spec_scarce"))()
+local failing_memory = assert(package.loadlib(path, "luaopen_spec_failing_memory"))()
 
 local MOST = 3000
 local FIELDS = "HTTP/1.1 200 OK\r\nRateLimit-Limit: 75, 75;w=1\r\nRetry-After: 3\r\nA: 1\r\nA: 2\r\n\r\n"
@@ -272,9 +272,9 @@ local expected
 local refusals, errors = 0, 0
 tidy() -- libcurl begins with the engine
 for n = 1, MOST do
-  scarce.refuse(whose, n)
+  failing_memory.fail(whose, n)
   local ok, result = pcall(scenarios[name])
-  local refused = scarce.relent()
+  local refused = failing_memory.stop()
   tidy()
   if not ok and not (refused and is_fair(result)) then
     error(("%s, refusal %d: %s"):format(name, n, tostring(result)))

@@ -183,6 +183,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   feed f = feed_of(data, size);
   fixture w;
   int steps = 0;
+  unsigned passwords;
   input = &f;
   bytes_sent = 0;
   memset(&w, 0, sizeof(w));
@@ -191,8 +192,9 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   address.server_count = 1;
   address.database = (int)feed_below(&f, 2);
   address.sentinel = feed_below(&f, 4) == 0 ? name : NULL;
-  address.password = feed_below(&f, 2) == 0 ? name : NULL;
-  address.sentinel_password = feed_below(&f, 2) == 0 ? name : NULL;
+  passwords = feed_below(&f, 4); /* in one byte, as the seeds have it */
+  address.password = passwords % 2 == 0 ? name : NULL;
+  address.sentinel_password = passwords >= 2 ? name : NULL;
   w.bucket.key = 1;
   w.bucket.limit[0] = 10;
   w.bucket.limit[1] = feed_below(&f, 2) * 150;

@@ -12,7 +12,7 @@
 #define SLACK 10 /* slots by which a clock may go back */
 #define SLACK_MS 1000
 #define MAX_BLOCK_MS (INT64_C(86400) * 1000)
-#define MAX_WINDOW_MS (INT64_C(1000000000) * 1000)
+#define MAX_WINDOW_MS (INT64_C(86400) * 1000)
 #define MAX_OTHERS 1000000000u /* the largest number of a header field */
 #define SLOTS USAGE_SLOTS
 
@@ -262,6 +262,14 @@ int usage_window (long seconds) {
 }
 
 
+/* A server may report any length. After a longer window than a day no request
+** would start, and no response would end this. */
+static int64_t window_length (long seconds) {
+  int64_t length = (int64_t)seconds * 1000;
+  return length < MAX_WINDOW_MS ? length : MAX_WINDOW_MS;
+}
+
+
 /* The service's windows may differ from the defaults. What was counted so far
 ** then counts as of now. */
 static void set_window (usage *u, int i, long limit, int64_t length,
@@ -315,7 +323,7 @@ static void note_others (usage *u, const rate_limit *limit, int64_t now) {
   w = advance(u, usage_window(limit->window[which].seconds), now);
   counted = (int64_t)limit->window[which].limit - limit->remaining;
   w->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
-  w->others_until = now + (limit->reset > 0 ? limit->reset : 1) * INT64_C(1000);
+  w->others_until = now + window_length(limit->reset > 0 ? limit->reset : 1);
   extend_busy_until(u, w->others_until);
 }
 
@@ -326,7 +334,7 @@ void usage_learn (usage *u, const rate_limit *limit, int64_t now) {
     if (limit->window[i].limit > 0)
       set_window(u, usage_window(limit->window[i].seconds),
                  limit->window[i].limit,
-                 (int64_t)limit->window[i].seconds * 1000, now);
+                 window_length(limit->window[i].seconds), now);
   note_others(u, limit, now);
 }
 

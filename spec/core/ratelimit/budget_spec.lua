@@ -159,6 +159,15 @@ describe("the budget", function()
       assert.is_true(list[6] > 5000 and list[6] < 6100)
     end)
 
+    it("but in no window that is longer than a day", function()
+      local list = ask(("learn 7 9 9 9 %d 8 5 9:1 9:60 1:1000000000"):format(T), take(T, "9 9 9"),
+        take(T, "9 9 9"), ("learn 7 9 9 9 %d 1 900000000 9:1 9:60 9:1000000000"):format(T + 1),
+        take(T + 86400000 + 345600, "9 9 9"))
+      assert.equal(0, list[2])
+      assert.is_true(list[3] > 86000000 and list[3] <= 86400000 + 345600)
+      assert.equal(0, list[5])
+    end)
+
     it("but not for a limit that the service does not report", function()
       -- a key of 0 is the gateway's own here
       local list = ask(("learn 0 2 0 0 %d 74 60 75:1 700:60"):format(T), times(3, "take 0 2 0 0 " .. T))

@@ -1187,7 +1187,8 @@ describe("Ctrl-C #time", function()
   local fixture = sandbox.here(setup, teardown)
 
   -- Returns the milliseconds from the signal to the end of a script that has printed
-  -- "ready", and the rest of its output.
+  -- "ready", besides those for which it and the shell waited for a processor; and the
+  -- rest of its output.
   local function interrupted(text)
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))
@@ -1196,20 +1197,28 @@ describe("Ctrl-C #time", function()
       local klaviyo = require "klaviyo"
       local client = require "spec.support.connect" (%q)
       local run, spawn, sleep = klaviyo.run, klaviyo.spawn, klaviyo.sleep
-      local function ready() print "ready" io.stdout:flush() end
+      local cpu_wait, waited = require "spec.support.cpu_wait", nil
+      at_end = require "spec.support.finalizer" (function() print("waited " .. waited()) end)
+      local function ready() waited = cpu_wait.of() print "ready" io.stdout:flush() end
     ]]):format(fixture.server.base_url) .. text)
     file:close()
+    -- without processes between the signal and the end
     local output, status = script.shell(([[(
       timeout -k 1 20 %s %s >%s.out 2>&1 & pid=$!
       for i in $(seq 200); do grep -q ready %s.out && break; sleep 0.05; done
       sleep 0.1
-      kill -INT $(cat /proc/$pid/task/$pid/children); began=$(date +%%s%%N)
-      wait $pid; code=$?
-      echo "took $(( ($(date +%%s%%N) - began) / 1000000 )) ms"
+      child=$(cat /proc/$pid/task/$pid/children)
+      read -r began rest </proc/uptime; read -r used before rest </proc/self/schedstat
+      kill -INT $child; wait $pid; code=$?
+      read -r ended rest </proc/uptime; read -r used after rest </proc/self/schedstat
+      echo "took $began to $ended, shell $before to $after"
       cat %s.out; rm %s.out; exit $code)]]):format(script.interpreter, name, name,
       name, name, name))
     os.remove(name)
-    return tonumber(output:match("took (%d+) ms")), output, status
+    local began, ended, before, after = output:match("took (%S+) to (%S+), shell (%d*) to (%d*)")
+    local waited = ((tonumber(after) or 0) - (tonumber(before) or 0)) / 1e6
+      + 1000 * assert(tonumber(output:match("waited (%S+)")), output)
+    return (ended - began) * 1000 - waited, output, status
   end
 
   local function ends_promptly(text)

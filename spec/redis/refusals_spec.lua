@@ -161,7 +161,7 @@ describe("limits on Redis", function()
     redis_hosts.remove_file(url)
     assert.equal(0, status, output)
     -- on a busy machine, libcurl's own time is over as well
-    local reason = output:match("%((.*)%): until it can be used.*true\n$")
+    local reason = output:match("%(([^)]*)%): until it can be used.*true\n$")
     assert.is_true(reason == "no connection in 300 ms" or reason == "Timeout was reached", output)
   end)
 end)

@@ -121,10 +121,12 @@ function Task:finish(ok, ...)
       scheduler.ready(group.owner)
     end
   end
-  for other in pairs(self.waiters or {}) do
-    scheduler.ready(other)
+  if self.waiters then
+    for other in pairs(self.waiters) do
+      scheduler.ready(other)
+    end
+    self.waiters = nil
   end
-  self.waiters = nil
 end
 
 -- Returns whether the predicate holds for a task, or for one that it waits for.
@@ -205,18 +207,24 @@ if type(jit) == "table" then
   jit.off(M.await_blocking)
 end
 
+local function await(task, wait)
+  local function is_over()
+    return task.done
+  end
+  local me = scheduler.inside()
+  if me then
+    await_inside(me, task, is_over)
+  else
+    M.await_blocking(task, is_over, wait)
+  end
+end
+
 --- Waits for the end of a task and returns what its function returned, or
 --- raises the error of its function.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function Task:wait(wait)
-  local function is_over()
-    return self.done
-  end
-  local me = scheduler.inside()
-  if me and not self.done then
-    await_inside(me, self, is_over)
-  elseif not self.done then
-    M.await_blocking(self, is_over, wait)
+  if not self.done then
+    await(self, wait)
   end
   self.group.failed[self] = nil
   if not self.ok then

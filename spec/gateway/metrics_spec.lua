@@ -63,4 +63,33 @@ describe("the metrics of a gateway", function()
     local waited = value('klaviyo_gateway_wait_seconds_total{connection="default"}')
     assert.is_true(waited > 0.5 and waited <= total + core.clock() - began, ("%g of %g"):format(waited, total))
   end)
+
+  for name, dict in pairs {["in all workers"] = 'dict = "klaviyo_gateway",', ["of one worker"] = ""} do
+    it("show how many circuits are open, though there is no room for all, " .. name, function()
+      gateway = assert(nginx.gateway({ port = 9, key = key }, { workers = dict == "" and 1 or 2,
+        settings = dict .. [[
+        connections = function(name) return "key-of-" .. name end, pacing = false,
+        callers = function() return {name = "a", connections = "*"} end, circuit = {failures = 1, pause = 600},
+      ]] }))
+      local config = os.tmpname()
+      local lines = {'silent\nnoproxy = "*"\nmax-time = 20\n'}
+      for n = 0, 699 do
+        lines[#lines + 1] = ('next\nurl = "%s/klaviyo/api/lists"\nheader = "Klaviyo-Connection: %s"\n'
+          .. 'output = /dev/null\n'):format(gateway.base_url, n == 699 and "other" or "c" .. n)
+      end
+      local file = assert(io.open(config, "w"))
+      file:write((table.concat(lines):gsub("next\n", "", 1)))
+      file:close()
+      script.shell("curl -K " .. config)
+      os.remove(config)
+      for _ = 1, 3 do
+        local text, sum, rows = script.shell("curl -s -m 20 --noproxy '*' " .. gateway.base_url .. "/metrics"), 0, 0
+        for found in text:gmatch('\nklaviyo_gateway_circuit_open{connection="[%w-]+"} (%d+)') do
+          sum, rows = sum + tonumber(found), rows + 1
+        end
+        assert.equal(700, sum)
+        assert.is_true(rows < 600)
+      end
+    end)
+  end
 end)

@@ -65,11 +65,12 @@ klaviyo_rate_limit_used_ratio{operation="b",window="minute"} 0.6
 klaviyo_outbox_oldest_age_seconds{path="/x"} 4
 klaviyo_outbox_oldest_age_seconds{path="/y"} 9
 klaviyo_gateway_circuit_open{connection="shop"} 1
-klaviyo_gateway_circuit_open{connection="other"} 0
+klaviyo_gateway_circuit_open{connection="toys"} 0
+klaviyo_gateway_circuit_open{connection="other"} 7
 ]], 1)
-    assert.same({share = 0.6, age = 9, circuits = 1}, it.gauges)
+    assert.same({share = 0.6, age = 9, circuits = 8}, it.gauges)
     assert.same({{"b", "minute", 0.6}, {"a", "day", 0.2}}, it.details.limits)
-    assert.same({shop = true, other = false}, it.details.circuits)
+    assert.same({shop = 1, toys = false, other = 7}, it.details.circuits)
   end)
 
   it("keeps the 40 operations with the most requests", function()
@@ -292,6 +293,8 @@ describe("attention", function()
   for _, case in ipairs {
     {'klaviyo_gateway_circuit_open{connection="shop"}', set = 1, "bad: The circuit of the connection “shop” is open: "
       .. "its requests get a 503."},
+    {'klaviyo_gateway_circuit_open{connection="other"}', set = 7, "bad: The circuits of 7 other connections are open: "
+      .. "their requests get a 503."},
     {'klaviyo_requests_total{operation="get_lists",status="403"}', add = 3, "bad: The service rejected the key or "
       .. "token of 3 requests in the last 5 minutes."},
     {'klaviyo_requests_total{operation="get_lists",status="502"}', add = 400, "bad: 8.4 % of the requests of the last "

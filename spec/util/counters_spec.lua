@@ -146,6 +146,25 @@ describe("the counters", function()
       one.of('klaviyo_gateway_wait_seconds_total{connection="shop 100"}'))
   end)
 
+  it("do not set a gauge of others to the value of one", function()
+    local one = memory(100)
+    counters.start(one)
+    local name, key = "klaviyo_gateway_circuit_open", 'klaviyo_gateway_circuit_open{connection="%s"}'
+    assert.is_true(counters.set(name, "shop", 1))
+    for n = #one.names + 1, 100 do
+      counters.add("klaviyo_gateway_wait_seconds_total", "shop " .. n, 1)
+    end
+    for _ = 1, 2 do
+      assert.is_false(counters.set(name, "toys", 1))
+    end
+    assert.is_true(counters.set(name, "shop", 0))
+    assert.equal(0, one.of(key:format "other"))
+    assert.is_true(counters.set(name, counters.OTHER, 7))
+    assert.is_false(counters.set(name, "toys", 0))
+    assert.equal(7, one.of(key:format "other"))
+    assert.equal(0, one.of(key:format "shop"))
+  end)
+
   it("escape the values of labels", function()
     assert.equal([[a{b="\\ \" \n"}]], counters.key("a", {"b"}, {'\\ " \n'}))
     assert.equal("a", counters.key("a"))

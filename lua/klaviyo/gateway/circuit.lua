@@ -17,6 +17,9 @@ Circuit.__name = "klaviyo.gateway.Circuit"
 --- Seconds after which a lease ends that is not renewed, and between two renewals.
 M.LEASE, M.RENEWAL = 3, 1
 
+--- The first characters of the key of an open circuit, in the store.
+M.OPEN = "open "
+
 -- The part of a pause that is random: gateways on several hosts do not send their
 -- probes at the same time.
 local JITTER = 0.25
@@ -32,7 +35,7 @@ function M.new(options)
     store = options.store, name = options.name, failures = options.failures,
     pause = options.pause, max_pause = options.max_pause, clock = options.clock,
     random = options.random or math.random, on_change = options.on_change,
-    count_key = "failures " .. key, open_key = "open " .. key,
+    count_key = "failures " .. key, open_key = M.OPEN .. key,
     pauses_key = "pauses " .. key, probe_key = "probe " .. key,
     probes = 0,
   }, Circuit)

@@ -17,17 +17,54 @@ Circuits.__name = "klaviyo.gateway.Circuits"
 
 local own_store = local_store.new(core.clock)
 
+local METRIC = "klaviyo_gateway_circuit_open"
+
+-- All that were made, for a scrape.
+local all = {}
+
 -- Forgets the circuits of connections that were removed: no probe would close them,
 -- and the metrics would always show them as open.
-local function forget_removed(self, connections)
+local function forget_removed(self)
+  local connections = self.connections
   for name, one in pairs(self.circuits) do
     local ok, connection = pcall(connections.find, connections, name)
     if ok and connection == nil and name ~= connections.public.name then
       one:forget()
       self.circuits[name] = nil
-      counters.set("klaviyo_gateway_circuit_open", name, 0)
+      counters.set(METRIC, name, 0)
     end
   end
+end
+
+-- Returns the names of the open circuits. Workers that share a dict know those of all
+-- of them: it has a key for each circuit that is open.
+local function open_names(self)
+  local names, dict = {}, self.settings.dict
+  local prefix = circuit.OPEN .. self.settings.prefix .. " "
+  for _, key in ipairs(dict and ngx.shared[dict]:get_keys(0) or {}) do
+    if key:sub(1, #prefix) == prefix then
+      names[#names + 1] = key:sub(#prefix + 1)
+    end
+  end
+  for name, one in pairs(dict and {} or self.circuits) do
+    names[#names + 1] = one:is_open() and name or nil
+  end
+  return names
+end
+
+-- Sets the gauges. The connections that have none because there is no room share one,
+-- which says how many circuits are open.
+local function before_scrape()
+  local others = 0
+  for _, self in ipairs(all) do
+    forget_removed(self)
+    for _, name in ipairs(open_names(self)) do
+      if name == counters.OTHER or counters.set(METRIC, name, 1) == false then
+        others = others + 1
+      end
+    end
+  end
+  counters.set(METRIC, counters.OTHER, others)
 end
 
 --- Returns the circuits of a gateway, or false if it shall have none.
@@ -38,15 +75,17 @@ function M.new(settings, connections)
   if settings.circuit == false then
     return false
   end
-  local self = setmetatable({settings = settings, circuits = {}}, Circuits)
-  counters.on_scrape(function()
-    forget_removed(self, connections)
-  end)
+  local self = setmetatable({settings = settings, circuits = {},
+    connections = connections}, Circuits)
+  if #all == 0 then
+    counters.on_scrape(before_scrape)
+  end
+  all[#all + 1] = self
   return self
 end
 
 local function note_change(name, is_open, failures)
-  counters.set("klaviyo_gateway_circuit_open", name, is_open and 1 or 0)
+  counters.set(METRIC, name, is_open and 1 or 0)
   if is_open then
     report("the circuit of the connection %s is open: the service failed %d times "
       .. "in a row, requests get a 503 until a probe succeeds", name, failures)
@@ -71,7 +110,7 @@ function Circuits:of(name)
       on_change = note_change,
     }
     self.circuits[name] = one
-    counters.set("klaviyo_gateway_circuit_open", name, one:is_open() and 1 or 0)
+    counters.set(METRIC, name, one:is_open() and 1 or 0)
   end
   return one
 end

@@ -49,7 +49,7 @@ M.LIST = {
   },
   {
     name = "klaviyo_gateway_circuit_open", type = "gauge",
-    help = "Whether the circuit breaker of a connection is open (1) or not (0).",
+    help = "Whether the circuit breaker of a connection is open (1) or not (0); other: how many are.",
     labels = {"connection"},
   },
   {

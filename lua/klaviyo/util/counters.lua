@@ -110,18 +110,29 @@ function M.add(name, label, n, second)
   end
 end
 
---- Sets a gauge, for all processes that share the metrics.
+-- The value of a gauge that many share would be that of the one that was set last.
+local function is_others(name, number)
+  local metric = metrics.BY_NAME[name]
+  return metric.labels ~= nil
+    and number == number_of(metric, M.OTHER, metric.labels[2] and M.OTHER)
+end
+
+--- Sets a gauge, for all processes that share the metrics. Returns false if there is no
+--- room for a series of its own: then the gauge of `M.OTHER` can be set to a sum.
 ---@param name string  one of klaviyo.util.counted_metrics
 ---@param label string|integer|nil  the value of its first label
 ---@param value number
+---@return boolean|nil  nil: nothing is counted
 function M.set(name, label, value)
   if not sink then
     return
   end
   local number = series(name, label)
-  if number then
-    sink.set(number, value)
+  if not number or label ~= M.OTHER and is_others(name, number) then
+    return false
   end
+  sink.set(number, value)
+  return true
 end
 
 local hooks = {}

@@ -40,7 +40,10 @@ function M.list(samples, details, now)
     say(bad, "No sample was taken for %s.", text.duration(now - newest.time))
   end
   for _, name in ipairs(tables.sorted(details.circuits)) do
-    if details.circuits[name] then
+    local count = details.circuits[name]
+    if count and count > 1 then
+      say(bad, "The circuits of %d other connections are open: their requests get a 503.", count)
+    elseif count then
       say(bad, "The circuit of the connection “%s” is open: its requests get a 503.", name)
     end
   end

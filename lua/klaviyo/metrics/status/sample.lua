@@ -157,8 +157,8 @@ local READ = {
     list[3] = list[3] + n
   end,
   klaviyo_gateway_circuit_open = function(sample, labels, n)
-    add(sample.gauges, "circuits", n > 0 and 1 or 0)
-    sample.details.circuits[labels.connection or "default"] = n > 0
+    add(sample.gauges, "circuits", n)
+    sample.details.circuits[labels.connection or "default"] = n > 0 and n
   end,
 }
 

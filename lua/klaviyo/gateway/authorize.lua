@@ -156,12 +156,13 @@ local function check_size(self, size)
   end
 end
 
-local function check_body(self, op, headers)
-  local size = tonumber(single(headers["content-length"]))
+local function check_body(self, state, headers)
+  local op, size = state.op, tonumber(single(headers["content-length"]))
   if not op.body then
     return reject_body(op, size, headers)
   elseif size then
     check_size(self, size)
+    state.complete_length = tonumber(ngx.var.request_length) + size
   end
   local media_type = (single(headers["content-type"]) or ""):lower()
     :match("^%s*([^%s;]*)")
@@ -235,7 +236,8 @@ local function operation_of(self, state, revision, headers)
 end
 
 --- Prepares a request for the service, or throws an error response. Sets `caller`,
---- `connection`, `op` and `secret` (nil for a public operation) of the state.
+--- `connection`, `op`, `secret` (nil for a public operation) of the state, and
+--- `complete_length`, of the request with its body (nil if it was read, or has none).
 ---@param self klaviyo.Gateway
 ---@param state table
 ---@return string target path and query to request from the service
@@ -250,7 +252,7 @@ function M.authorize(self, state)
   if ngx.var.klaviyo_connection then  -- the location may not declare it
     ngx.var.klaviyo_connection = state.connection.name
   end
-  check_body(self, op, headers)
+  check_body(self, state, headers)
   set_headers(revision, headers)
   trace.pass(state, headers)
   if op.public then

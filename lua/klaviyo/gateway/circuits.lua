@@ -138,12 +138,16 @@ local function throw(seconds)
 end
 
 --- Throws an error response if the circuit of a request is open. Called before the
---- request waits for the rate limits.
+--- request waits for the rate limits. If the request may become the probe, its body is
+--- read first: while a client sends it, the others would get a 503.
 ---@param state table
 function Circuits:check(state)
-  local seconds = self:of(state.connection.name):seconds()
+  local one = self:of(state.connection.name)
+  local seconds = one:seconds()
   if seconds then
     throw(seconds)
+  elseif state.op.body and one:is_open() then
+    pcall(ngx.req.read_body)  -- not every nginx can, with HTTP/2
   end
 end
 

@@ -214,6 +214,13 @@ local function replace_unauthorized(state)
   end
 end
 
+-- Returns true if the service failed, or nil (unknown) if it did not get the whole
+-- request: then a client that is slow may have caused it.
+local function failure_of(state)
+  return not state.complete_length
+    or tonumber(ngx.var.request_length) >= state.complete_length or nil
+end
+
 -- nginx's errors that are failures of the service: it could not be reached, or did
 -- not respond in time.
 local NO_RESPONSE = {[502] = true, [504] = true}
@@ -222,11 +229,12 @@ local function filter_header(self, state)
   if state.own then
     return
   elseif not is_from_service() then
-    circuits.finish(state, NO_RESPONSE[ngx.status])
+    circuits.finish(state, NO_RESPONSE[ngx.status] and failure_of(state))
     return replace_error_page(state)
   end
   -- a 5xx with a document is a response of the API, not of what is before it
-  circuits.finish(state, ngx.status >= 500 and not has_links())
+  local failed = ngx.status >= 500 and not has_links()
+  circuits.finish(state, failed and failure_of(state))
   finish_budget(state, ngx.status, header_block())
   trace.finish()
   for _, name in ipairs(DROPPED) do

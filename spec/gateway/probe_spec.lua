@@ -91,7 +91,7 @@ describe("a gateway whose circuit is open", function()
     assert.is_true(service:requests()[3].body == "{}")
   end)
 
-  it("still is closed if the service gives up a client that does not send its body", function()
+  it("still is closed if the service closes the connection of a client that does not send its body", function()
     start({OK}, "{failures = 1, pause = 100}")
     service:stop()
     local function failed(size, html)

@@ -201,6 +201,34 @@ describe("klaviyo.oauth", function()
     end
   end)
 
+  it("returns an error for a token that cannot be sent, and takes scopes as they are", function()
+    local answer = '{"access_token":"%s","refresh_token":"new","scope":"a:\255 b:\\u0001 c:\\u00e9"}'
+    local answers = {}
+    for i, token in ipairs {oauth.ACCESS .. "\255", oauth.ACCESS .. "\\u00e9", oauth.ACCESS .. "\127", SECOND} do
+      answers[i] = {headers = {["Content-Type"] = "application/json"}, body = answer:format(token)}
+    end
+    raw.with({answers = answers}, function(server)
+      local app = new_app(-1, nil, server.url)
+      local before = store.texts.shop
+      for _ = 1, 3 do
+        local token, err = app:token("shop")
+        assert.is_nil(token)
+        assert.equal("decode", err.kind)
+        assert.is_true(store.texts.shop == before)
+      end
+      assert.is_true(app:token("shop") == SECOND)
+      assert.same({"a:?", "b:?", "c:??"}, assert(app:accounts())[1].scopes)
+    end)
+  end)
+
+  it("refreshes once if the life of a token is shorter than a second", function()
+    local short = oauth.token_answer {access_token = SECOND, expires_in = 0.25}
+    raw.with({answers = {short}}, function(server)
+      assert.is_true(assert(new_app(-1, nil, server.url):refresh("shop")))
+      assert.equal(1, #server:requests())
+    end)
+  end)
+
   it("stores no field that is too large, and keeps the pair that it has", function()
     local long = ("x"):rep(65536)
     for _, name in ipairs {"access_token", "refresh_token", "scope"} do

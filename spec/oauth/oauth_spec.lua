@@ -306,6 +306,34 @@ describe("app:exchange", function()
     end)
   end)
 
+  it("keeps no tokens of an account without a name, and none for longer than an hour", function()
+    local store = memory()
+    local function exchange(answers)
+      raw.with({answers = answers}, function(server)
+        local app = app_of(server, {store = store})
+        local _, state, verifier = app:authorize()
+        assert.is_nil((app:exchange {code = CODE, state = state, verifier = verifier}))
+        answers.requests = server:requests()
+      end)
+    end
+    for _, id in ipairs {"", "a\\u0000", "pending.x", ("x"):rep(65), "\255"} do
+      local answers = {token_answer(), {headers = ACCOUNTS.headers, body = '{"data":[{"id":"' .. id .. '"}]}'},
+        {body = "{}"}}
+      exchange(answers)
+      assert.is_nil(next(store.texts))
+      assert.equal("/oauth/revoke", answers.requests[3].target)
+    end
+    local failed = {status = 503, body = ""}
+    exchange {token_answer(), failed}
+    local name, text = next(store.texts)
+    exchange {token_answer(), failed}
+    assert.is_string(store.texts[name])
+    store.texts[name] = text:gsub('"refreshed_at":%d+', '"refreshed_at":' .. os.time() - 3700)
+    exchange {token_answer(), failed}
+    assert.is_nil(store.texts[name])
+    assert.is_string(next(store.texts))
+  end)
+
   it("does not take a name that it uses itself", function()
     raises('and not begin with "pending."', function()
       klaviyo.oauth.new(options()):exchange {code = CODE, account = "pending.x"}  -- the line

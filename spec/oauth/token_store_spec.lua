@@ -181,6 +181,7 @@ describe("the store of an app", function()
       {access_token = ACCESS .. "\r\nX: y"}, {access_token = ""}, {access_token = 5}, {refresh_token = ACCESS .. " x"},
       {expires_at = "2"}, {expires_at = -1}, {expires_at = 1e300}, {refreshed_at = "x"}, {refreshed_at = {}},
       {authorized_at = true}, {scope = 5},
+      {access_token = ACCESS .. "é"},
     }
     for _, more in ipairs(wrong) do
       local pair = {}
@@ -194,6 +195,9 @@ describe("the store of an app", function()
       assert.is_nil(accounts)
       assert.equal('cannot read the tokens of the account "shop": they are damaged; authorize again', err.message)
     end
+    good.scope = "a"
+    store.texts.shop = klaviyo.json.encode(good):gsub('"a"', '"\255"')
+    assert.is_nil((app:accounts()))
   end)
 
   it("opens no text that was changed or shortened, and never raises", function()

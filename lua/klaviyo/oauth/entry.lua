@@ -28,6 +28,14 @@ function M.new(account)
     lock = lock.new("the tokens of an account")}
 end
 
+--- Returns true if a value may be a token (RFC 6749, appendix A): it is sent in a header
+--- field.
+---@param value any
+---@return boolean
+function M.is_token(value)
+  return type(value) == "string" and value:find("^[!-~]+$") ~= nil
+end
+
 --- Returns when a pair is refreshed. Tokens of short life are refreshed in the last
 --- quarter. A fraction at random keeps the processes apart.
 function M.refresh_time(pair)

@@ -11,6 +11,7 @@ local errors = require "klaviyo.response.errors"
 local proof = require "klaviyo.oauth.proof"
 local refresh = require "klaviyo.oauth.refresh"
 local token_endpoint = require "klaviyo.oauth.token_endpoint"
+local valid_utf8 = require "klaviyo.util.valid_utf8"
 
 local M = {}
 
@@ -25,7 +26,7 @@ M.MAX_NAME = 64
 ---@return boolean
 function M.is_name(text)
   return text ~= "" and #text <= M.MAX_NAME and not text:find("%c")
-    and text:sub(1, #M.PENDING) ~= M.PENDING
+    and text:sub(1, #M.PENDING) ~= M.PENDING and valid_utf8(text) == text
 end
 
 local function rejected(code, message)
@@ -65,7 +66,8 @@ local function request(own, callback)
   return token_endpoint.pair(body, nil, time, WHAT)
 end
 
--- Returns the id of the account whose token this is, or nil and an error.
+-- Returns the id of the account whose token this is; or nil, an error, and true if the
+-- same callback cannot succeed later.
 local function account_of(own, access_token)
   local options = {access_token = access_token, rate_limit_file = false}
   for name, value in pairs(own.settings) do
@@ -75,27 +77,40 @@ local function account_of(own, access_token)
   end
   local document, err = client.new(options):call("get_accounts")
   if not document then
-    return nil, err
+    return nil, err, err.status == 401 or err.status == 403
   end
   local data = type(document.data) == "table" and document.data[1]
   local id = type(data) == "table" and data.id
   if type(id) ~= "string" or not M.is_name(id) then
     return nil, errors.new {kind = "decode",
-      message = "the answer of get_accounts has no account; authorize again"}
+      message = "the answer of get_accounts has no account; authorize again"}, true
   end
   return id
 end
 
--- Keeps the tokens of an account that could not be found. If the service refuses
--- them, they are of no use, and are revoked if possible.
-local function keep(own, name, pair, err)
-  if err.status ~= 401 and err.status ~= 403 then
+-- Keeps the tokens of an account that could not be found. If it cannot be found later
+-- either, they are of no use, and are revoked if possible.
+local function keep(own, name, pair, is_final)
+  if not is_final then
     return own.store:save(name, pair)
   end
   own.store:save(name, nil)
   token_endpoint.request(own.values, "/oauth/revoke", {
     token = pair.refresh_token, token_type_hint = "refresh_token",
   }, true, WHAT)
+end
+
+-- Seconds for which tokens are kept: no browser comes back after that.
+local KEEP = 3600
+
+-- Removes the tokens that were kept for browsers that did not come back.
+local function forget_kept(own)
+  for _, name in ipairs(own.store.inner.list and own.store:list() or {}) do
+    local pair = name:sub(1, #M.PENDING) == M.PENDING and own.store:load(name)
+    if pair and math.abs(os.time() - (pair.refreshed_at or 0)) > KEEP then
+      own.store:save(name, nil)
+    end
+  end
 end
 
 -- Returns the pair for a code, and whether it was kept; or nil and an error.
@@ -108,14 +123,15 @@ local function kept_or_requested(own, callback, name)
 end
 
 local function of_unknown_account(own, callback)
+  forget_kept(own)
   local name = M.PENDING .. digest.sha256(callback.verifier):sub(1, 40)
   local pair, is_kept = kept_or_requested(own, callback, name)
   if not pair then
     return nil, is_kept
   end
-  local account, err = account_of(own, pair.access_token)
+  local account, err, is_final = account_of(own, pair.access_token)
   if not account then
-    keep(own, name, pair, err)
+    keep(own, name, pair, is_final)
     return nil, err
   end
   local ok

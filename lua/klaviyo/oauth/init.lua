@@ -115,8 +115,8 @@ local FROM_BROWSER = {secret = true, convert = text_of}
 
 local function check_account(label, account)
   if not exchange.is_name(account) then
-    usage_error.raise("%s must have %d bytes at most, no control characters, and not "
-      .. "begin with %q", label, exchange.MAX_NAME, exchange.PENDING)
+    usage_error.raise("%s must be text of %d bytes at most, in UTF-8, without control "
+      .. "characters, and not begin with %q", label, exchange.MAX_NAME, exchange.PENDING)
   end
   return account
 end

@@ -2,6 +2,7 @@
 --- of a request or of an answer: both hold tokens.
 
 local base64 = require "klaviyo.util.base64"
+local entries = require "klaviyo.oauth.entry"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local percent_encoding = require "klaviyo.util.percent_encoding"
@@ -111,10 +112,6 @@ function M.request(values, path, fields, repeatable, what)
   return body, nil, time_before(response)
 end
 
-local function is_token(value)
-  return type(value) == "string" and value ~= "" and not value:find("[%c ]")
-end
-
 -- What a server may make an app store, for each field, in bytes.
 local MAX_FIELD = 65536
 
@@ -140,7 +137,14 @@ local function refresh_token_of(body, old)
   return token
 end
 
-local DEFAULT_LIFE = 3600
+-- Returns the scopes of an answer, without characters that scopes do not have.
+local function scope_of(body)
+  return type(body.scope) == "string" and body.scope:gsub("[^ -~]", "?") or nil
+end
+
+-- Seconds; the shortest one is that of a pair that can be used at all, though its life
+-- began in the second before.
+local DEFAULT_LIFE, MIN_LIFE = 3600, 2
 
 --- Returns the pair of an answer, or nil and an error if it has no tokens.
 ---@param body table
@@ -155,7 +159,7 @@ function M.pair(body, old, now, what)
   local err = too_large(body, what)
   if err then
     return nil, err
-  elseif not is_token(body.access_token) or not is_token(refresh_token) then
+  elseif not entries.is_token(body.access_token) or not entries.is_token(refresh_token) then
     return nil, errors.new {kind = "decode", status = 200, maybe_sent = true,
       message = what .. ": the answer has no access_token and refresh_token"}
   end
@@ -164,8 +168,8 @@ function M.pair(body, old, now, what)
   end
   return {
     access_token = body.access_token, refresh_token = refresh_token,
-    scope = type(body.scope) == "string" and body.scope or old and old.scope or "",
-    expires_at = now + math.floor(life), refreshed_at = now,
+    scope = scope_of(body) or old and old.scope or "",
+    expires_at = now + math.max(MIN_LIFE, math.floor(life)), refreshed_at = now,
     authorized_at = old and old.authorized_at or now,
   }
 end

@@ -2,11 +2,13 @@
 --- encrypted, if there is a key.
 
 local checker = require "klaviyo.util.options"
+local entries = require "klaviyo.oauth.entry"
 local errors = require "klaviyo.response.errors"
 local folder_store = require "klaviyo.oauth.folder_store"
 local json = require "klaviyo.values.json"
 local sealed = require "klaviyo.oauth.sealed"
 local usage_error = require "klaviyo.util.usage_error"
+local valid_utf8 = require "klaviyo.util.valid_utf8"
 
 local M = {}
 
@@ -86,23 +88,22 @@ function Store:prepare()
   return true
 end
 
-local function is_token(value)
-  return type(value) == "string" and value ~= "" and not value:find("[%c ]")
-end
-
 local function is_time(value)
   return type(value) == "number" and value >= 0 and value < 1e11
+end
+
+local function is_text(value)
+  return value == nil or type(value) == "string" and valid_utf8(value) == value
 end
 
 -- A store may have been changed by others: what is not as it was saved must not reach
 -- a header field or a computation.
 local function is_pair(pair)
-  return type(pair) == "table" and is_token(pair.access_token)
-    and is_token(pair.refresh_token) and is_time(pair.expires_at)
+  return type(pair) == "table" and entries.is_token(pair.access_token)
+    and entries.is_token(pair.refresh_token) and is_time(pair.expires_at)
     and (pair.refreshed_at == nil or is_time(pair.refreshed_at))
     and (pair.authorized_at == nil or is_time(pair.authorized_at))
-    and (pair.scope == nil or type(pair.scope) == "string")
-    and (pair.client_id == nil or type(pair.client_id) == "string")
+    and is_text(pair.scope) and is_text(pair.client_id)
 end
 
 --- Returns the pair of an account; nil if there is none, or nil and an error.

@@ -262,6 +262,7 @@ describe("the control of a gateway's connections", function()
       [DATA:format "a b"] = "/data/id", [DATA:format "../a"] = "/data/id", [DATA:format(("a"):rep(65))] = "/data/id",
       ['{"data": {"type": "connection", "id": "a", "attributes": {"api_key": "x"}}}'] = "/data/attributes",
       ['{"data": {"type": "connection", "id": "a", "attributes": {"rate_limit_key": 5}}}'] = "/data/attributes",
+      ['{"data": {"type": "connection", "id": "a", "attributes": {"rate_limit_key": "\255"}}}'] = "/data/attributes",
       ['{"data": {"type": "connection", "id": "a", "attributes": []}}'] = false,
     } do
       if pointer then

@@ -11,6 +11,7 @@ local json = require "klaviyo.values.json"
 local report = require "klaviyo.gateway.report"
 local request_token = require "klaviyo.gateway.request_token"
 local usage_error = require "klaviyo.util.usage_error"
+local valid_utf8 = require "klaviyo.util.valid_utf8"
 
 local M = {}
 
@@ -228,7 +229,8 @@ local function read_connection(headers)
   local attributes = data.attributes == nil and {} or data.attributes
   local key = type(attributes) == "table" and attributes.rate_limit_key
   if type(attributes) ~= "table"
-      or key and (type(key) ~= "string" or key == "" or key:find("%c")) then
+      or key and (type(key) ~= "string" or key == "" or key:find("%c")
+        or valid_utf8(key) ~= key) then
     invalid("/data/attributes", "rate_limit_key must be a text")
   end
   for name in pairs(attributes) do

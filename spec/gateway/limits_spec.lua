@@ -57,6 +57,10 @@ describe("a gateway", function()
       assert.equal(0, #service:requests())
       local _, detail = status_of("events", "include=profile&fields[profile]=email")
       assert.equal("include=profile needs the scope profiles:read", detail)
+      local status
+      status, detail = status_of("events", "include=%FF%C3%A9")
+      assert.equal(403, status)
+      assert.matches("?é", detail, 1, true)
       for _, query in ipairs { "filter=equals(metric_id,%22x%22)", "include=", "fields[event]=datetime" } do
         assert.equal(200, (status_of("events", query)), query)
       end

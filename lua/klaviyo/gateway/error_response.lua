@@ -3,6 +3,7 @@
 
 local json = require "klaviyo.values.json"
 local report = require "klaviyo.gateway.report"
+local valid_utf8 = require "klaviyo.util.valid_utf8"
 
 local M = {}
 
@@ -37,7 +38,8 @@ local function document(status, code, detail, source)
     errors = json.array {
       {
         id = ngx.var.request_id, status = status, code = code,
-        title = TITLES[status] or "Error", detail = detail,
+        title = TITLES[status] or "Error",
+        detail = valid_utf8(detail),  -- it may name what the caller sent
         source = source or {},
         meta = {gateway = true},
       },

@@ -289,6 +289,35 @@ describe("app:exchange", function()
     end)
   end)
 
+  it("continues with the same callback if the store failed after the code was used", function()
+    for _, name in ipairs {"shop", false} do
+      raw.with({answers = {token_answer(), ACCOUNTS}}, function(server)
+        local fails, store = true, memory()
+        local app = app_of(server, {store = {load = store.load, list = store.list, save = function(...)
+          if fails then
+            return nil, "no connection"
+          end
+          return store.save(...)
+        end}})
+        local _, state, verifier = app:authorize()
+        local callback = {code = CODE, state = state, verifier = verifier, account = name or nil}
+        local account, err = app:exchange(callback)
+        assert.is_nil(account)
+        assert.equal("store", err.code)
+        fails = false
+        account, err = app:exchange(callback)
+        assert.equal(name or "AbC123", account, tostring(err))
+        local count = 0
+        for _, request in ipairs(server:requests()) do
+          count = count + (request.target == "/oauth/token" and 1 or 0)
+        end
+        assert.equal(1, count)
+        app:exchange(callback)  -- it is forgotten
+        assert.equal("/oauth/token", server:requests()[#server:requests()].target)
+      end)
+    end
+  end)
+
   it("revokes the tokens if they may not ask for the account", function()
     raw.with({answers = {token_answer(), {status = 403, body = "{}"}, {body = "{}"}}}, function(server)
       local store = memory()

@@ -53,9 +53,26 @@ end
 
 local WHAT = "the code could not be exchanged"
 
+local MAX_RECEIVED = 1000
+
+-- Remembers a pair of a callback until it is stored: the same callback may come again
+-- after a store has failed. nil forgets it.
+local function remember(own, name, pair)
+  if (own.received[name] == nil) ~= (pair == nil) then
+    own.received_count = own.received_count + (pair and 1 or -1)
+  end
+  own.received[name] = pair
+  if own.received_count > MAX_RECEIVED then
+    own.received, own.received_count = {}, 0
+  end
+end
+
 -- Returns the pair for a code, or nil and an error. A code is valid once: the request
 -- is not repeated if its answer was lost.
-local function request(own, callback)
+local function request(own, callback, name)
+  if own.received[name] then
+    return own.received[name]
+  end
   local body, err, time = token_endpoint.request(own.values, "/oauth/token", {
     grant_type = "authorization_code", code = callback.code,
     code_verifier = callback.verifier, redirect_uri = own.redirect_uri,
@@ -63,7 +80,12 @@ local function request(own, callback)
   if not body then
     return nil, err
   end
-  return token_endpoint.pair(body, nil, time, WHAT)
+  local pair
+  pair, err = token_endpoint.pair(body, nil, time, WHAT)
+  if pair then
+    remember(own, name, pair)
+  end
+  return pair, err
 end
 
 -- Returns the id of the account whose token this is; or nil, an error, and true if the
@@ -92,8 +114,12 @@ end
 -- either, they are of no use, and are revoked if possible.
 local function keep(own, name, pair, is_final)
   if not is_final then
-    return own.store:save(name, pair)
+    if own.store:save(name, pair) then
+      remember(own, name, nil)
+    end
+    return
   end
+  remember(own, name, nil)
   own.store:save(name, nil)
   token_endpoint.request(own.values, "/oauth/revoke", {
     token = pair.refresh_token, token_type_hint = "refresh_token",
@@ -119,12 +145,11 @@ local function kept_or_requested(own, callback, name)
   if pair or err then
     return pair, err or true
   end
-  return request(own, callback)
+  return request(own, callback, name)
 end
 
-local function of_unknown_account(own, callback)
+local function of_unknown_account(own, callback, name)
   forget_kept(own)
-  local name = M.PENDING .. digest.sha256(callback.verifier):sub(1, 40)
   local pair, is_kept = kept_or_requested(own, callback, name)
   if not pair then
     return nil, is_kept
@@ -142,11 +167,12 @@ local function of_unknown_account(own, callback)
   if not ok then
     return nil, err
   end
+  remember(own, name, nil)
   return account
 end
 
-local function of_account(own, callback)
-  local pair, err = request(own, callback)
+local function of_account(own, callback, name)
+  local pair, err = request(own, callback, name)
   if not pair then
     return nil, err
   end
@@ -155,6 +181,7 @@ local function of_account(own, callback)
   if not ok then
     return nil, err
   end
+  remember(own, name, nil)
   return callback.account
 end
 
@@ -172,7 +199,8 @@ function M.run(own, callback)
   if not ok then
     return nil, err
   end
-  return (callback.account and of_account or of_unknown_account)(own, callback)
+  local name = M.PENDING .. digest.sha256(callback.verifier):sub(1, 40)
+  return (callback.account and of_account or of_unknown_account)(own, callback, name)
 end
 
 return M

@@ -79,6 +79,7 @@ function M.new(options)
     and "https://www.klaviyo.com/oauth/authorize" or base_url .. "/oauth/authorize"
   local app = setmetatable({}, App)
   own.entries, own.warned = {}, {}
+  own.received, own.received_count = {}, 0
   apps.register(app, own)
   return app
 end

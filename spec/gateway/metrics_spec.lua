@@ -64,6 +64,37 @@ describe("the metrics of a gateway", function()
     assert.is_true(waited > 0.5 and waited <= total + core.clock() - began, ("%g of %g"):format(waited, total))
   end)
 
+  it("ask a function only for the connections whose circuits are open", function()
+    service = raw.start { answers = { { body = "{}" }, { body = "{}" }, { status = 502, body = "" } } }
+    gateway = assert(nginx.gateway({ port = service.port, key = key }, { workers = 1, settings = [[
+      connections = function(name)
+        asked = (asked or "") .. name
+        ngx.sleep(0.001)
+        return name ~= gone and "key-of-" .. name or nil
+      end, dict = "klaviyo_gateway", pacing = false,
+      callers = function() return {name = "a", connections = "*"} end, circuit = {failures = 1, pause = 600},
+    ]], replace = { { "location = /health {", [[location = /asked {
+      content_by_lua_block { local list = asked; asked, gone = "", ngx.var.arg_gone; ngx.print(list or "") }
+    }
+    location = /health {]] } } }))
+    local function asked(gone)
+      return ask(gateway, { target = "/asked?gone=" .. (gone or "") }).body
+    end
+    for i, name in ipairs { "a", "b", "c" } do
+      assert.equal(i < 3 and 200 or 502,
+        ask(gateway, { path = "/api/lists", headers = { ["Klaviyo-Connection"] = name } }).status)
+    end
+    asked()
+    assert.equal(1, value('klaviyo_gateway_circuit_open{connection="c"}'))
+    assert.matches("^c+$", asked())  -- the status page takes samples, too
+    -- a new worker does not know that it is open
+    local children = ("/proc/%d/task/%d/children"):format(gateway.process.pid, gateway.process.pid)
+    script.shell(("kill -9 $(cat %s); until curl -s -o /dev/null --noproxy '*' %s/health; do sleep 0.05; done"):format(
+      children, gateway.base_url))
+    assert.matches("^c*$", asked "c")
+    assert.equal(0, value('klaviyo_gateway_circuit_open{connection="c"}'))
+  end)
+
   for name, dict in pairs {["in all workers"] = 'dict = "klaviyo_gateway",', ["of one worker"] = ""} do
     it("show how many circuits are open, though there is no room for all, " .. name, function()
       gateway = assert(nginx.gateway({ port = 9, key = key }, { workers = dict == "" and 1 or 2,

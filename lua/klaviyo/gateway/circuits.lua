@@ -6,6 +6,7 @@ local counters = require "klaviyo.util.counters"
 local error_response = require "klaviyo.gateway.error_response"
 local local_store = require "klaviyo.gateway.local_store"
 local report = require "klaviyo.gateway.report"
+local tables = require "klaviyo.util.tables"
 local timers = require "klaviyo.nginx.timers"
 
 local M = {}
@@ -24,10 +25,17 @@ local all = {}
 
 -- Forgets the circuits of connections that were removed: no probe would close them,
 -- and the metrics would always show them as open.
+-- A function that knows the connections may wait for a database: it is called for
+-- those alone whose circuit is open, and other requests run meanwhile.
 local function forget_removed(self)
   local connections = self.connections
-  for name, one in pairs(self.circuits) do
-    local ok, connection = pcall(connections.find, connections, name)
+  for _, name in ipairs(tables.sorted(self.circuits)) do
+    local one = self.circuits[name]
+    local is_due = one and (connections.all_configured or one:is_open())
+    local ok, connection
+    if is_due then
+      ok, connection = pcall(connections.find, connections, name)
+    end
     if ok and connection == nil and name ~= connections.public.name then
       one:forget()
       self.circuits[name] = nil
@@ -57,9 +65,14 @@ end
 local function before_scrape()
   local others = 0
   for _, self in ipairs(all) do
+    local names = open_names(self)
+    for _, name in ipairs(names) do
+      self:of(name)  -- a worker that ended may have opened it
+    end
     forget_removed(self)
-    for _, name in ipairs(open_names(self)) do
-      if name == counters.OTHER or counters.set(METRIC, name, 1) == false then
+    for _, name in ipairs(names) do
+      if self.circuits[name]
+          and (name == counters.OTHER or counters.set(METRIC, name, 1) == false) then
         others = others + 1
       end
     end

@@ -66,17 +66,6 @@ describe("hosts that share limits", function()
     end
   end)
 
-  it("leave little of any window, wherever the service's windows begin", function()
-    for limit, worst in pairs {[10] = 0.9, [75] = 0.95} do
-      local result = simulate({limit, 0, 0}, HOSTS, 60, {seed = 700001, round_trip = 0.1,
-        jitter = 0.5})
-      assert.equal(0, result.rejected)
-      local used, least = fleet.used(result, 60, 5)
-      assert.is_true(used >= 0.98, used)
-      assert.is_true(least >= worst, least)
-    end
-  end)
-
   it("use a limit by the day to its end, and not more", function()
     local result = simulate({0, 0, 3000}, HOSTS, 60)
     assert.equal(0, result.rejected)

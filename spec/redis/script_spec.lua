@@ -328,26 +328,6 @@ local function check(name, open)
       assert.is_true(granted_to_b() > 0)
     end)
 
-    it("gives tokens one after another if hosts have waited for seconds", function()
-      local function wait_at(ms)
-        at(ms)
-        exchange("a", {events = {{0, 10}}})
-        assert.equal(0, exchange("b", {want = 1}).granted)
-      end
-      for second = 0, 3 do
-        wait_at(second * 1010)
-      end
-      at(4040)
-      assert.equal(1, exchange("a", {want = 10}).granted)
-      local a = exchange("a", {keep = 1, want = 10})
-      assert.same({0, 100}, {a.granted, a.wait}) -- b comes first, in 50 ms
-      at(4090)
-      assert.equal(1, exchange("b", {want = 1}).granted)
-      wait_at(8000) -- nobody waited for a while
-      at(9010)
-      assert.equal(2, exchange("a", {want = 10}).granted)
-    end)
-
     it("asks hosts for their usage after it lost it, once", function()
       local first = exchange("a").epoch
       redis:flush()

@@ -16,9 +16,6 @@ local ABOUT = "the counts of one rate limit, which hosts share (docs/scale.md of
 local MAX_WAIT_MS = 30000 -- a host that waits comes again before it is forgotten
 local GRACE_MS = 2000   -- equal parts for at most this time, after Redis was away
 local OUTAGE_MS = 500   -- no host uses Redis for this time: it was away for all
-local SPREAD_MS = 3000  -- tokens are spread when hosts have waited for this time
-local PAUSE_MS = 1500   -- without one that waits: that ends
-local MIN_PACE_MS = 10  -- tokens of this time may be given at once
 local PEAK_MS = 250     -- a response is reported by then: lease.c has the same
 
 -- Redis before 5 refuses to write after TIME without it
@@ -52,8 +49,7 @@ end
 local events, history = list(false), list(true)
 
 local names = {"epoch", "now", "shift", "grace", "blocked", "held", "h:" .. host,
-  "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host, "since", "awaited",
-  "waits", "waited", "pace"}
+  "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host, "since", "awaited"}
 for _, ring in ipairs(all_rings) do
   for _, name in ipairs {"head", "sum", "others", "until", "peak", "earlier", "limit"} do
     names[#names + 1] = ring.length .. ":" .. name
@@ -68,7 +64,7 @@ end
 local rings = {}
 local has_own = false
 for i, ring in ipairs(all_rings) do
-  ring.first = 17 + (i - 1) * 7
+  ring.first = 14 + (i - 1) * 7
   ring.reported = ring.is_reported and ring.limit or value(ring.first + 7)
   if ring.reported > 0 then
     ring.limit = ring.reported
@@ -316,20 +312,6 @@ local rank = call("ZRANK", waiting, host)
 local others_wait = call("ZCARD", waiting) - (rank and 1 or 0)
 is_contended = is_contended or others_wait > 0
 
--- Requests repeat what was a window before. If all of a second's were at one moment,
--- a window of the service would sometimes have none of them. So when hosts have waited
--- for a while, tokens are given one after another, all of a second in half of it.
-local waits, waited, pace, gap = value(15), value(16), value(17), nil
-if rank or others_wait > 0 then
-  local ring = rings[1]
-  waits = now - waited > PAUSE_MS and now or waits
-  waited = now
-  if ring and ring.length <= 1000 and ring.limit > 1 and now - waits >= SPREAD_MS then
-    gap = ring.length / ring.limit / 2
-    pace = max(pace, now - max(MIN_PACE_MS, gap))
-  end
-end
-
 local function tokens()
   local free = left - (rank or others_wait)
   if want == 0 or blocked > now or free < 1 then
@@ -338,9 +320,6 @@ local function tokens()
   local count = min(want, active == 1 and free or max(1, floor(free / (2 * active))))
   if others_wait > 0 then
     count = min(count, max(1, floor(free / (others_wait + 1))))
-  end
-  if gap then
-    count = min(count, floor((now - pace) / gap))
   end
   if grace > now then
     for _, ring in ipairs(rings) do
@@ -366,9 +345,6 @@ local function time_to_wait()
       wait = max(wait, min(time, most))
     end
   end
-  if gap then
-    wait = max(wait, pace + gap * (before + 1) - now)
-  end
   return wait == 1 and grace > now and min(100, grace - now) or ceil(wait)
 end
 
@@ -383,7 +359,6 @@ elseif rank then
   call("ZREM", waiting, host)
   call("HDEL", state, "w:" .. host)
 end
-pace = gap and pace + granted * gap or pace
 if granted > 0 then
   held_by_all = held_by_all + granted
   call("HSET", state, "h:" .. host, keep + granted)
@@ -400,11 +375,6 @@ local function set(name, number)
 end
 if not values[1] then
   set("about", ABOUT)
-end
-if waited == now then
-  set("waits", waits)
-  set("waited", waited)
-  set("pace", pace)
 end
 if grace > now then
   set("since", since)

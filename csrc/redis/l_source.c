@@ -28,14 +28,11 @@ typedef struct handle {
 } handle;
 
 
-/* Returns a copy of a text field of the table on the top; NULL if there is
-** none. */
-static char *text_field (lua_State *L, const char *name) {
+/* Pops a value. Returns a copy of it, or NULL if it is not a text. */
+static char *pop_text (lua_State *L) {
   size_t size;
-  const char *text;
+  const char *text = lua_tolstring(L, -1, &size);
   char *copy = NULL;
-  lua_getfield(L, -1, name);
-  text = lua_tolstring(L, -1, &size);
   if (text != NULL) {
     copy = text_copy(text, size);
     if (copy == NULL)
@@ -43,6 +40,14 @@ static char *text_field (lua_State *L, const char *name) {
   }
   lua_pop(L, 1);
   return copy;
+}
+
+
+/* Returns a copy of a text field of the table on the top; NULL if there is
+** none. */
+static char *text_field (lua_State *L, const char *name) {
+  lua_getfield(L, -1, name);
+  return pop_text(L);
 }
 
 
@@ -65,13 +70,11 @@ redis_address read_address (lua_State *L) {
   lua_pop(L, 1);
   lua_getfield(L, -1, "servers");
   for (i = 0; lua_istable(L, -1) && i < REDIS_SERVERS; i++) {
-    size_t size;
-    const char *text;
+    char *text;
     lua_rawgeti(L, -1, i + 1);
-    text = lua_tolstring(L, -1, &size);
+    text = pop_text(L);
     if (text != NULL)
-      a.servers[a.server_count++] = text_copy(text, size);
-    lua_pop(L, 1);
+      a.servers[a.server_count++] = text;
   }
   lua_pop(L, 1);
   return a;

@@ -9,7 +9,7 @@ describe("klaviyo.outbox.taken", function()
   before_each(function()
     calls, err = {}, nil
     store = taken.new {
-      done = function(_, keys)
+      acknowledge = function(_, keys)
         calls[#calls + 1] = table.concat(keys, " ")
         return not err or nil, err
       end,

@@ -45,7 +45,7 @@ local function free_port()
   local server = assert(socket.bind("127.0.0.1", 0))
   local _, port = server:getsockname()
   server:close()
-  return port
+  return tonumber(port)  -- a text plus a number is a float in Lua 5.3
 end
 
 local BUS = 10000 -- from the port of a node of a cluster to the one of its bus
